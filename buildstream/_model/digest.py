@@ -1,0 +1,22 @@
+"""The name of a blob in the content store."""
+
+import hashlib
+from typing import NamedTuple
+
+
+class Digest(NamedTuple):
+    """SHA-256 of a blob and its size, as in the Remote Execution API."""
+
+    hash: str  # 64 lower-case hex digits
+    size: int  # bytes
+
+    def __str__(self) -> str:
+        return f"{self.hash}/{self.size}"
+
+
+def digest_from_bytes(data: bytes) -> Digest:
+    """The digest of DATA."""
+    return Digest(hashlib.sha256(data).hexdigest(), len(data))
+
+
+EMPTY_DIGEST = digest_from_bytes(b"")

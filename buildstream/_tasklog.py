@@ -1,0 +1,85 @@
+"""The log file of one job: the messages of the job and, raw between them, what its commands write."""
+
+import os
+import time
+from typing import IO
+
+from ._model.message import ElementLabel, Message, MessageType
+
+_TIMED_KINDS = frozenset({MessageType.SUCCESS, MessageType.FAIL})
+
+
+def brief_key(key: str, key_length: int) -> str:
+    """The first KEY_LENGTH characters of KEY, as shown in log lines."""
+    return key[: max(key_length, 0)]
+
+
+def format_duration(elapsed_s: float | None) -> str:
+    """`HH:MM:SS`, or `--:--:--` for None."""
+    if elapsed_s is None:
+        return "--:--:--"
+    minutes, seconds = divmod(int(elapsed_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}"
+
+
+def format_date(seconds: float) -> str:
+    """Weekday, date and time of SECONDS since the epoch, in local time."""
+    return time.strftime("%A, %d-%m-%Y at %H:%M:%S", time.localtime(seconds))
+
+
+def indent_lines(text: str, columns: int = 4) -> str:
+    """TEXT with every line, empty ones too, moved to the right by COLUMNS."""
+    margin = " " * columns
+    return "\n".join(margin + line for line in text.splitlines())
+
+
+class TaskLog:
+    """An open task log.
+
+    `file` is unbuffered and opened for append, so that it can be given to a
+    child process as its output while messages are written from here.
+    """
+
+    def __init__(self, path: str, *, version: str, key_length: int, created_s: float) -> None:
+        """Opens PATH, making its directories, and writes the first line; raises OSError."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self.path = path
+        self.file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 - close() does it
+        self._key_length = key_length
+        self._write(f"BuildStream {version} - {format_date(created_s)}\n")
+
+    def write_message(self, message: Message) -> None:
+        """Appends MESSAGE, with the name and key of the element that it is about."""
+        self._write(format_task_message(message, self._key_length))
+
+    def note_termination(self) -> None:
+        """Appends the note that tells why the log ends here."""
+        self._write("\n\nForcefully terminated\n")
+
+    def close(self) -> None:
+        """Closes the file; children that write to it keep their own descriptor."""
+        self.file.close()
+
+    def _write(self, text: str) -> None:
+        # one write per message: appends of several processes never mix inside a line
+        self.file.write(text.encode("utf-8", "backslashreplace"))
+
+
+def format_task_message(message: Message, key_length: int) -> str:
+    """One message as it stands in a task log, with its final line break."""
+    elapsed_s = message.elapsed_s if message.kind in _TIMED_KINDS else None
+    subject = _format_subject(message.element or message.task_element, key_length)
+    head = f"[{format_duration(elapsed_s)}] {message.kind.value.upper():<7}"
+    line = f"{head} {subject}: {message.text}\n" if subject else f"{head.rstrip()}: {message.text}\n"
+    if message.detail is None:
+        return line
+    return f"{line}\n{indent_lines(message.detail.rstrip(chr(10)))}\n"
+
+
+def _format_subject(element: ElementLabel | None, key_length: int) -> str:
+    if element is None:
+        return ""
+    if not element.key or key_length <= 0:
+        return element.full_name
+    return f"[{brief_key(element.key, key_length)}] {element.full_name}"

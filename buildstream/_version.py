@@ -1,0 +1,3 @@
+"""The version of the program, as plugins and projects see it."""
+
+__version__ = "2.8.1"

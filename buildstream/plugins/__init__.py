@@ -1,0 +1,1 @@
+"""The kinds that need no declaration in a project."""

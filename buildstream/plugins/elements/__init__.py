@@ -1,0 +1,1 @@
+"""The core element kinds; the module name is the kind."""

@@ -1,0 +1,1 @@
+"""The core source kinds; the module name is the kind."""

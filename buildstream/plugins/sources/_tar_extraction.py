@@ -1,0 +1,142 @@
+"""Extracting an archive that anyone may have made.
+
+Nothing is written outside the target directory, neither by the names of members
+nor through links that the archive makes; no devices, FIFOs or special permissions
+are made.  Symbolic links keep their targets, whatever these are: they are content.
+"""
+
+import os
+import shutil
+import stat
+import tarfile
+
+from buildstream import utils
+
+_COPY_BUFFER_SIZE_BYTES = 1 << 20
+
+
+class BaseDirectoryNotFound(Exception):
+    """No directory of the archive matches the pattern."""
+
+
+class OutsideStagingArea(Exception):
+    """A member would be written outside the target directory.
+
+    Args:
+        path: What the archive says.
+        final: Absolute path where it would be written.
+    """
+
+    def __init__(self, path: str, final: str) -> None:
+        super().__init__(path, final)
+        self.path = path
+        self.final = final
+
+
+class TarExtraction:
+    """Extracts the members of ARCHIVE below one of its directories into DIRECTORY.
+
+    Args:
+        archive: An archive open for reading.
+        directory: Absolute path of an existing directory.
+        umask: What to leave out of the permissions.
+    """
+
+    def __init__(self, archive: tarfile.TarFile, directory: str, umask: int) -> None:
+        self._archive = archive
+        self._directory = os.path.realpath(directory)
+        self._executable_mode = 0o777 & ~umask
+        self._plain_mode = 0o666 & ~umask
+        # directories known to be reached without any symbolic link
+        self._real_directories = {self._directory}
+
+    def extract(self, pattern: str) -> None:
+        """Extracts what is below the first directory that matches the glob PATTERN, all if it is empty.
+
+        Raises:
+            BaseDirectoryNotFound: no directory matches.
+            OutsideStagingArea: the archive is hostile.
+        """
+        base = f"{self._find_base(pattern)}/" if pattern else ""
+        for member in self._archive:
+            path = member.name.removeprefix("./")
+            if path.startswith(base) and path[len(base) :] not in ("", "."):
+                self._extract_member(member, path[len(base) :], base)
+
+    def _find_base(self, pattern: str) -> str:
+        directories: set[str] = set()
+        for member in self._archive:
+            name = member.name.lstrip("./")
+            if member.isdir():
+                directories.add(name)
+                continue
+            while name := os.path.dirname(name):
+                directories.add(name)
+        directories.discard("")
+        matches = utils.glob(directories, pattern)
+        base = min(matches, default=None)
+        if base is None:
+            raise BaseDirectoryNotFound
+        return base
+
+    def _extract_member(self, member: tarfile.TarInfo, path: str, base: str) -> None:
+        final = self._path_inside(path)
+        if member.isdir():
+            os.makedirs(final, mode=self._executable_mode, exist_ok=True)
+            return
+        if not (member.isreg() or member.issym() or member.islnk()):
+            return
+        if os.path.lexists(final):
+            os.unlink(final)
+        if member.issym():
+            os.symlink(member.linkname, final)
+        elif member.islnk():
+            self._extract_hard_link(member, final, base)
+        else:
+            self._write_file(member, final)
+
+    def _path_inside(self, path: str) -> str:
+        """The absolute path for PATH; its parent exists."""
+        final = os.path.normpath(os.path.join(self._directory, path))
+        self._check_inside(path, final)
+        parent = os.path.dirname(final)
+        if parent not in self._real_directories:
+            real_parent = os.path.realpath(parent)
+            self._check_inside(path, real_parent)
+            os.makedirs(parent, mode=self._executable_mode, exist_ok=True)
+            if real_parent == parent:
+                self._real_directories.add(parent)
+        return final
+
+    def _check_inside(self, path: str, final: str) -> None:
+        if final != self._directory and not final.startswith(self._directory + os.sep):
+            raise OutsideStagingArea(path, final)
+
+    def _extract_hard_link(self, member: tarfile.TarInfo, final: str, base: str) -> None:
+        """Links to what was extracted before, or copies what the archive has under that name."""
+        linked_path = member.linkname.removeprefix("./").removeprefix(base)
+        target = os.path.normpath(os.path.join(self._directory, linked_path))
+        self._check_inside(linked_path, target)
+        self._check_inside(linked_path, os.path.realpath(os.path.dirname(target)))
+        try:
+            mode = os.lstat(target).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            mode = 0
+        if stat.S_ISLNK(mode):
+            os.symlink(os.readlink(target), final)
+        elif stat.S_ISREG(mode):
+            os.link(target, final)
+        else:
+            self._write_file(member, final)
+
+    def _write_file(self, member: tarfile.TarInfo, final: str) -> None:
+        content = self._archive.extractfile(member)
+        if content is None:
+            raise tarfile.ExtractError(f"{member.name} has no content")
+        with content, open(final, "xb") as file:
+            shutil.copyfileobj(content, file, _COPY_BUFFER_SIZE_BYTES)
+            if file.tell() != member.size and member.isreg():
+                raise tarfile.ReadError(f"{member.name} is cut off")
+        os.chmod(final, self._executable_mode if member.mode & stat.S_IXUSR else self._plain_mode)
+        # seen in workspaces, where build systems compare times
+        os.utime(final, (member.mtime, member.mtime))
