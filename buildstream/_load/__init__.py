@@ -1,0 +1,1 @@
+"""Files in, resolved elements out: YAML, includes, options, variables, plugins, dependencies."""

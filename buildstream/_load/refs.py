@@ -1,0 +1,77 @@
+"""Where the refs of sources are read from: inline, or project.refs and junction.refs (format 7.10)."""
+
+import os
+from typing import TYPE_CHECKING
+
+from .._exceptions import BstError, ImplError, LoadError
+from ..exceptions import ErrorDomain, LoadErrorReason
+from ..node import MappingNode, SequenceNode
+from .yaml import load_file
+
+if TYPE_CHECKING:
+    from ..source import Source
+    from .loadelement import LoadElement
+    from .project import Project
+
+
+def load_ref(project: "Project", element: "LoadElement", index: int, source: "Source") -> None:
+    """Gives SOURCE the ref that the project files hold for it, if refs are not inline."""
+    toplevel = project.toplevel
+    if project is not toplevel and toplevel.ref_storage == "project.refs":
+        node = _lookup(toplevel, project.name, element, index)
+        if node is not None:
+            _apply(source, node)
+            return
+    if project.ref_storage == "project.refs":
+        if source.get_ref() is not None:
+            source.set_ref(None, MappingNode.from_dict({}))
+            project.redundant_refs.append(str(source))
+        node = _lookup(project, project.name, element, index)
+        if node is not None:
+            _apply(source, node)
+
+
+def load_ref_of_clone(original: "Source", clone: "Source") -> None:
+    """Gives CLONE the ref that ORIGINAL has now, which tracking may have changed."""
+    ref = original.get_ref()
+    if ref is not None and clone.get_ref() != ref:
+        clone.set_ref(ref, MappingNode.from_dict({}))
+
+
+def _apply(source: "Source", node: MappingNode) -> None:
+    try:
+        source.load_ref(node)
+    except ImplError as error:
+        raise BstError(
+            f"{source}: Storing refs in project.refs is not supported by '{source.get_kind()}' sources",
+            domain=ErrorDomain.SOURCE,
+            reason="unsupported-load-ref",
+        ) from error
+
+
+def _lookup(owner: "Project", project_name: str, element: "LoadElement", index: int) -> MappingNode | None:
+    projects = _load(owner, "junction.refs" if element.kind == "junction" else "project.refs")
+    entry = projects.get_node(project_name, allow_none=True)
+    if not isinstance(entry, MappingNode):
+        return None
+    sources = entry.get_node(element.name, allow_none=True)
+    if not isinstance(sources, SequenceNode) or index >= len(sources):
+        return None
+    return sources.mapping_at(index)
+
+
+def _load(project: "Project", name: str) -> MappingNode:
+    """The `projects` mapping of a refs file, loaded once; a missing file is an empty one."""
+    if name not in project.refs_files:
+        path = os.path.join(project.directory, name)
+        try:
+            node = load_file(path, name, project=project)
+        except LoadError as error:
+            if error.reason != LoadErrorReason.MISSING_FILE:
+                raise
+            node = MappingNode.from_dict({})
+        project.pass_for(is_first_pass=name == "junction.refs").options.process_node(node)
+        node._assert_fully_composited()
+        node.validate_keys(["projects"])
+        project.refs_files[name] = node.get_mapping("projects", {})
+    return project.refs_files[name]

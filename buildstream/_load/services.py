@@ -1,0 +1,108 @@
+"""What plugin objects need of the layers above loading, given to the loader as an argument."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from .._model.digest import Digest
+from .._model.message import MessageType
+
+if TYPE_CHECKING:
+    from ..node import MappingNode
+    from ..sandbox import Sandbox
+    from ..storage import Directory
+    from ..types import OverlapAction
+    from ..utils import FileListResult
+    from .resolved import ResolvedElement
+
+
+class Services(Protocol):
+    """Effects of plugins; ELEMENT is whom the call is about, None while it is being constructed."""
+
+    def send(
+        self, element: "ResolvedElement | None", full_name: str, kind: MessageType, brief: str, detail: str | None
+    ) -> None:
+        """Emits a message."""
+
+    def activity(
+        self,
+        element: "ResolvedElement | None",
+        full_name: str,
+        name: str,
+        *,
+        detail: str | None,
+        silent_nested: bool,
+    ) -> AbstractContextManager[None]:
+        """START, then SUCCESS, or FAIL if a BstError passes."""
+
+    def run_host_command(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str | None,
+        env: Mapping[str, str] | None,
+        stdin: IO[Any] | int | None,
+        stdout: IO[Any] | int | None,
+        stderr: IO[Any] | int | None,
+        capture: bool,
+    ) -> tuple[int, str]:
+        """Runs a host command for a plugin: exit status, and stdout if CAPTURE."""
+
+    def capture_local(self, path: str, *, mtimes: bool) -> Digest:
+        """Captures a host directory, or a file in a directory of its own, into the store."""
+
+    def import_captured(self, directory: "Directory", digest: Digest) -> "FileListResult":
+        """Imports a captured tree into a directory that a source stages into."""
+
+    def tree_digest(self, directory: "Directory") -> Digest:
+        """The digest of a virtual directory."""
+
+    def has_workspace(self, element: "ResolvedElement") -> bool:
+        """Whether the element has an open workspace."""
+
+    def artifact_key(self, element: "ResolvedElement") -> str | None:
+        """The strong key of the element, None if it has none yet."""
+
+    def public_data(self, element: "ResolvedElement", domain: str) -> "MappingNode | None":
+        """A clone of run-time public data."""
+
+    def set_public_data(self, element: "ResolvedElement", domain: str, data: "MappingNode") -> None:
+        """Changes run-time public data while the element is being built."""
+
+    def stage_artifacts(
+        self,
+        owner: "ResolvedElement",
+        elements: "Sequence[ResolvedElement]",
+        sandbox: "Sandbox",
+        *,
+        path: str | None,
+        action: "OverlapAction",
+        include: list[str] | None,
+        exclude: list[str] | None,
+        orphans: bool,
+    ) -> "FileListResult":
+        """Stages artifacts in order, as one overlap session of OWNER."""
+
+    def compute_manifest(
+        self,
+        element: "ResolvedElement",
+        *,
+        include: list[str] | None,
+        exclude: list[str] | None,
+        orphans: bool,
+    ) -> Iterator[str]:
+        """Paths of an artifact that split rules select."""
+
+    def integrate(self, element: "ResolvedElement", sandbox: "Sandbox") -> None:
+        """Runs the integration commands of an element."""
+
+    def stage_sources(self, element: "ResolvedElement", sandbox: "Sandbox", directory: str) -> None:
+        """Stages the sources of an element."""
+
+    def run_cleanup_commands(self, element: "ResolvedElement", sandbox: "Sandbox") -> None:
+        """Schedules the emptying of the build directory, unless it is to be kept."""
+
+    def subsandbox(
+        self, element: "ResolvedElement", sandbox: "Sandbox"
+    ) -> AbstractContextManager["Sandbox"]:
+        """A second, empty sandbox that things can be staged in."""

@@ -1,0 +1,186 @@
+"""The engine's side of a source plugin: aliases, mirrors, and capturing into the store."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from .._exceptions import BstError
+from .._model.digest import Digest
+from ..exceptions import ErrorDomain
+from .._utils_url import split_alias
+from ..node import MappingNode, ProvenanceInformation
+from .elementhost import BasePluginHost
+from .services import Services
+
+if TYPE_CHECKING:
+    from ..source import AliasSubstitution, Source
+    from ..storage import Directory
+    from ..utils import FileListResult
+    from .project import Project
+
+
+class SourceHost(BasePluginHost):
+    """Implements `_hosts.SourceHost` for one source, or for one attempt with a forced address.
+
+    Args:
+        kind: The plugin's kind, which names its folder below the source directory.
+        element_name: The owner's name in its project.
+        source_provenance: The `provenance` mapping of the declaration.
+        is_first_pass: Whether the owner is a junction.
+        forced: (alias, substitution) of an attempt to download with one address of the alias.
+    """
+
+    def __init__(
+        self,
+        project: "Project",
+        full_name: str,
+        provenance: ProvenanceInformation,
+        services: Services,
+        *,
+        kind: str,
+        element_name: str,
+        source_provenance: MappingNode | None,
+        is_first_pass: bool,
+        forced: "tuple[str, AliasSubstitution] | None" = None,
+    ) -> None:
+        super().__init__(project, full_name, provenance, services)
+        self.kind = kind
+        self.element_name = element_name
+        self.source_provenance = source_provenance
+        self.is_first_pass = is_first_pass
+        self._forced = forced
+        self._plugin: Source | None = None
+        self._is_configured = False
+        self._marked_urls: set[str] = set()
+        self.primary_alias: str | None = None
+        self._has_primary = False
+
+    def attach(self, plugin: "Source") -> None:
+        """Tells which plugin object this is the host of, before it is configured."""
+        self._plugin = plugin
+
+    def finish_configuring(self) -> None:
+        """From here on, URLs with an alias must have been seen before."""
+        self._is_configured = True
+
+    @property
+    def mirror_directory(self) -> str:
+        directory = os.path.join(self.project.settings.source_directory, self.kind)
+        os.makedirs(directory, exist_ok=True)
+        return directory
+
+    # capturing
+
+    def capture_local(self, path: str, *, mtimes: bool) -> Digest:
+        return self._services.capture_local(path, mtimes=mtimes)
+
+    def import_captured(self, directory: "Directory", digest: Digest) -> "FileListResult":
+        return self._services.import_captured(directory, digest)
+
+    # URLs
+
+    def mark_download_url(self, url: str, *, primary: bool) -> None:
+        alias, _ = split_alias(url)
+        if primary and self._forced is None:
+            self._set_primary_alias(alias)
+        if self._is_configured:
+            assert alias is None or url in self._marked_urls, f"URL was not seen at configure time: {url}"
+        else:
+            self._marked_urls.add(url)
+        if alias is None:
+            assert self._plugin is not None
+            self._plugin.warn(
+                f"{self._plugin}: Use of unaliased source download URL: {url}", warning_token="unaliased-url"
+            )
+            return
+        self._check_alias(alias, url)
+
+    def _set_primary_alias(self, alias: str | None) -> None:
+        assert not self._has_primary or alias == self.primary_alias, "A source has one primary download URL"
+        self._has_primary = True
+        self.primary_alias = alias
+
+    def _check_alias(self, alias: str, url: str) -> None:
+        project, parent_alias = self._alias_owner(alias)
+        table = project.pass_for(is_first_pass=self.is_first_pass).aliases
+        if table.get(parent_alias) is None:
+            raise BstError(
+                f"{self._plugin}: Invalid alias '{alias}' specified in URL: {url}",
+                domain=ErrorDomain.SOURCE,
+                reason="invalid-source-alias",
+                detail=self._similar_alias(alias, project),
+            )
+        for tracking, word in ((False, "fetch"), (True, "tracking")):
+            if not table.uris(parent_alias, tracking=tracking):
+                raise BstError(
+                    f"{self._plugin}: No {word} URI found for alias '{alias}'",
+                    domain=ErrorDomain.SOURCE,
+                    reason="missing-source-alias-target",
+                )
+
+    @staticmethod
+    def _similar_alias(alias: str, project: "Project") -> str | None:
+        from difflib import get_close_matches
+
+        matches = get_close_matches(alias, project.complete().aliases.names(), n=1)
+        return f"Did you mean '{matches[0]}'?" if matches else None
+
+    def _alias_owner(self, alias: str) -> "tuple[Project, str]":
+        """(project, alias) that ALIAS is looked up in: a parent where the junction maps it."""
+        project = self.project
+        while project.junction is not None:
+            junction = project.junction
+            mapped = junction.parent_alias(alias)
+            if mapped is None:
+                if junction.parent.disallows_subproject_uris:
+                    raise BstError(
+                        f"{self._plugin}: No alias mapping for subproject alias '{alias}'",
+                        domain=ErrorDomain.SOURCE,
+                        reason="missing-alias-mapping",
+                        detail=f"Map it with 'aliases' in the junction element at {junction.provenance}.",
+                    )
+                break
+            project, alias = junction.parent, mapped
+        return project, alias
+
+    def substitutions(self, alias: str | None, *, tracking: bool) -> "list[AliasSubstitution | None]":
+        """What replaces ALIAS in each attempt, in order; [None] if there is nothing to substitute."""
+        from ..source import AliasSubstitution
+
+        if alias is None:
+            return [None]
+        project, parent_alias = self._alias_owner(alias)
+        table = project.pass_for(is_first_pass=self.is_first_pass).aliases
+        if table.get(parent_alias) is None:
+            return [None]
+        base = table.get(parent_alias) or ""
+        return [
+            AliasSubstitution(uri, parent_alias, base) for uri in table.uris(parent_alias, tracking=tracking)
+        ]
+
+    def translate_url(
+        self,
+        url: str,
+        *,
+        alias_override: "AliasSubstitution | None",
+        primary: bool,
+        suffix: str | None,
+        extra_data: dict[str, Any] | None,
+    ) -> str:
+        self.mark_download_url(url, primary=primary)
+        if suffix:
+            url += suffix
+        alias, rest = split_alias(url)
+        if self._forced is not None:
+            if alias != self._forced[0]:
+                return url
+            return self._forced[1].translate(rest, extra_data)
+        if alias_override is not None:
+            return alias_override.translate(rest, extra_data)
+        if alias is None:
+            # a scheme that the project uses as the name of an alias is substituted all the same
+            alias, separator, rest = url.partition(":")
+            if not separator:
+                return url
+        project, parent_alias = self._alias_owner(alias)
+        base = project.pass_for(is_first_pass=self.is_first_pass).aliases.get(parent_alias)
+        return url if base is None else base + rest
