@@ -1,0 +1,1 @@
+"""Cache keys from resolved elements; no files, no clock."""

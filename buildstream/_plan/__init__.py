@@ -1,0 +1,1 @@
+"""What is needed, why, and in what order; no files, no clock."""
