@@ -1,0 +1,178 @@
+"""Taking host directories into the store."""
+
+import os
+import stat
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+
+from .._exceptions import CASError
+from .._model.digest import Digest
+from .._model.tree import DirectoryEntry, FileEntry, TreeDirectory, encode_directory
+from .layout import storage_errors
+from .objects import ObjectStore
+from .scan import Scan, ScannedDirectory
+
+# Below this size the work of the interpreter, which threads can't share, outweighs hashing.
+_THREADED_SIZE_BYTES = 256 * 1024
+
+
+def capture_directory(objects: ObjectStore, path: str, *, mtimes: bool, consume: bool) -> Digest:
+    """Stores the host directory at PATH; see `Cas.import_directory`."""
+    return _Capture(objects, Scan(), mtimes=mtimes, consume=consume).run(path, None)
+
+
+def capture_overlay(
+    objects: ObjectStore,
+    read_directory: Callable[[Digest], TreeDirectory],
+    base: Digest | None,
+    upper_path: str,
+    *,
+    mtimes: bool,
+    consume: bool,
+) -> Digest:
+    """Stores BASE with the changes of an overlay; see `Cas.capture_overlay`."""
+    return _Capture(objects, Scan(read_directory), mtimes=mtimes, consume=consume).run(upper_path, base)
+
+
+class _Capture:
+    """One capture: read all directories, store all files, then encode from the leaves to the root."""
+
+    def __init__(self, objects: ObjectStore, scan: Scan, *, mtimes: bool, consume: bool) -> None:
+        self._objects = objects
+        self._scan = scan
+        self._mtimes = mtimes
+        self._consume = consume
+        self._pool: ThreadPoolExecutor | None = None
+
+    def run(self, path: str, base: Digest | None) -> Digest:
+        try:
+            self._scan.run(path, base)
+            return self._encode(self._store_files())
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
+            self._scan.restore_modes()
+
+    def _store_files(self) -> list[list[FileEntry]]:
+        """The files of each scanned directory, unsorted; large ones are stored by threads meanwhile."""
+        stored: list[list[FileEntry]] = []
+        pending: list[tuple[list[FileEntry], Future[FileEntry | None]]] = []
+        has_threads = len(os.sched_getaffinity(0)) > 1
+        for directory in self._scan.directories:
+            entries: list[FileEntry] = []
+            stored.append(entries)
+            for name in directory.files:
+                result = self._store_file(f"{directory.path}/{name}", name, defer_large=has_threads)
+                if isinstance(result, Future):
+                    pending.append((entries, result))
+                elif result is not None:
+                    entries.append(result)
+        for entries, future in pending:
+            late = future.result()
+            if late is not None:
+                entries.append(late)
+        return stored
+
+    def _store_file(
+        self, path: str, name: str, *, defer_large: bool
+    ) -> "FileEntry | Future[FileEntry | None] | None":
+        """Stores one file; None if it is no regular file any more."""
+        with storage_errors("capture", path):
+            descriptor, hidden_mode = _open_for_reading(path)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            if defer_large and hidden_mode is None and status.st_size >= _THREADED_SIZE_BYTES:
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+                return self._pool.submit(self._store_large_file, path, name)
+            mode = status.st_mode if hidden_mode is None else hidden_mode
+            is_executable = bool(mode & stat.S_IXUSR)
+            digest = self._objects.add_open_file(
+                descriptor, path, executable=is_executable, consume=self._consume
+            )
+            mtime_ns = status.st_mtime_ns // 1000 * 1000 if self._mtimes else None
+            return FileEntry(name, digest, is_executable, mtime_ns)
+        finally:
+            if hidden_mode is not None and not self._consume:
+                os.fchmod(descriptor, hidden_mode)
+            os.close(descriptor)
+
+    def _store_large_file(self, path: str, name: str) -> FileEntry | None:
+        result = self._store_file(path, name, defer_large=False)
+        assert not isinstance(result, Future), "deferred only once"
+        return result
+
+    def _encode(self, stored: list[list[FileEntry]]) -> Digest:
+        """Stores the directories, children before parents, and gives the digest of the root."""
+        subdirectories: list[list[DirectoryEntry]] = [[] for _ in stored]
+        digest: Digest | None = None
+        for position in range(len(stored) - 1, -1, -1):
+            scanned = self._scan.directories[position]
+            mtime_ns = scanned.mtime_ns // 1000 * 1000 if self._mtimes and scanned.parent >= 0 else None
+            captured = TreeDirectory(
+                tuple(stored[position]),
+                tuple(subdirectories[position]),
+                tuple(scanned.symlinks),
+                None,
+                mtime_ns,
+            )
+            digest = _unchanged_base(scanned, captured)
+            if digest is None:
+                digest = self._objects.add_bytes(encode_directory(_merged(scanned, captured)))
+            if scanned.parent >= 0:
+                subdirectories[scanned.parent].append(DirectoryEntry(scanned.name, digest))
+        assert digest is not None, "a scan has at least its root"
+        return digest
+
+
+def _open_for_reading(path: str) -> tuple[int, int | None]:
+    """Opens a file; if its mode forbids that, gives the mode that has to be restored as second value."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    with suppress(PermissionError):
+        return os.open(path, flags), None
+    mode = stat.S_IMODE(os.lstat(path).st_mode)
+    os.chmod(path, mode | stat.S_IRUSR)
+    return os.open(path, flags), mode
+
+
+def _merged(scanned: ScannedDirectory, captured: TreeDirectory) -> TreeDirectory:
+    """The captured entries over those of the base."""
+    if scanned.base_digest is None:
+        return captured
+    hidden = scanned.removed.union(
+        (entry.name for entry in captured.files),
+        (entry.name for entry in captured.directories),
+        (entry.name for entry in captured.symlinks),
+    )
+    base = scanned.base
+    return TreeDirectory(
+        captured.files + tuple(entry for entry in base.files if entry.name not in hidden),
+        captured.directories + tuple(entry for entry in base.directories if entry.name not in hidden),
+        captured.symlinks + tuple(entry for entry in base.symlinks if entry.name not in hidden),
+        None,
+        captured.mtime_ns,
+    )
+
+
+def _unchanged_base(scanned: ScannedDirectory, captured: TreeDirectory) -> Digest | None:
+    """The digest of the base, if the captured changes amount to nothing."""
+    if scanned.base_digest is None:
+        return None
+    base = scanned.base
+    names = {entry.name for entries in base[:3] for entry in entries}
+    is_same = (
+        scanned.removed.isdisjoint(names)
+        and set(base.files).issuperset(captured.files)
+        and set(base.directories).issuperset(captured.directories)
+        and set(base.symlinks).issuperset(captured.symlinks)
+    )
+    return scanned.base_digest if is_same else None
+
+
+def require_directory(path: str) -> None:
+    """Raises CASError unless PATH is a directory."""
+    if not os.path.isdir(path):
+        raise CASError(f"Can't capture '{path}': there is no such directory")

@@ -1,0 +1,298 @@
+"""The content store of a cache directory: blobs, trees, and trees extracted to the host."""
+
+import os
+from collections.abc import Iterator
+from threading import Lock
+
+from .._exceptions import CASError
+from .._model.digest import EMPTY_DIGEST, Digest
+from .._model.tree import TreeDecodeError, TreeDirectory, decode_directory, encode_directory
+from .adopt import TreeAdopter
+from .capture import capture_directory, capture_overlay, require_directory
+from .extract import TreeExtractor
+from .layout import StoreLayout
+from .objects import ObjectStore
+from .trash import discard, empty_trash
+
+_ENTRIES_KEPT = 500_000  # of decoded directories, some 300 bytes each
+
+
+class Cas:
+    """The content store.
+
+    Safe to use from several threads, and from several processes that share
+    the cache directory.
+
+    Args:
+        directory: `<cachedir>/cas`; `trees`, `tmp` and `trash` are beside it.
+        durable: Whether `flush` makes sure that data survives a loss of power.
+
+    Raises:
+        CASError: The directory can't be used, or was written by a newer version.
+    """
+
+    def __init__(self, directory: str, *, durable: bool = True) -> None:
+        self._layout = StoreLayout(directory)
+        self._durable = durable
+        self._flushing = Lock()
+        self._objects = ObjectStore(self._layout)
+        self._directories: dict[str, TreeDirectory] = {}  # decoded, by hash
+        self._entry_count = 0  # in these
+        self._complete: set[str] = set()  # hashes of trees that were seen to be complete
+        self._extractor = TreeExtractor(self._layout, self._objects, self.read_directory)
+
+    @property
+    def directory(self) -> str:
+        """Absolute path of `<cachedir>/cas`."""
+        return self._layout.cas
+
+    @property
+    def quarantine_directory(self) -> str:
+        """Where corrupt objects are moved to."""
+        return self._layout.quarantine
+
+    # --- Blobs
+
+    def add_bytes(self, data: bytes) -> Digest:
+        """Stores DATA and gives its digest.
+
+        Raises:
+            CASError: It can't be written; with reason `cache-too-full` if the disk is full.
+        """
+        return self._objects.add_bytes(data)
+
+    def add_file(self, path: str, *, executable: bool = False, consume: bool = False) -> Digest:
+        """Stores the content of a regular file and gives its digest.
+
+        Args:
+            path: A host path; a symbolic link is not followed.
+            executable: Which of the two forms of the object is made, if there is none.
+            consume: Whether the file may become the object: it stays where it
+                is, gets mode and time of an object, and must not be written to
+                any more.
+
+        Raises:
+            CASError: It can't be read or written; with reason `cache-too-full` if the disk is full.
+        """
+        return self._objects.add_file(path, executable=executable, consume=consume)
+
+    def read_bytes(self, digest: Digest) -> bytes:
+        """The content of a blob, verified.
+
+        Raises:
+            CASError: With reason `missing-blob`, or `corrupt-blob` once it has been put into quarantine.
+        """
+        return self._objects.read_bytes(digest)
+
+    def contains(self, digest: Digest) -> bool:
+        """Whether the blob is present with the right size; costs a system call or two."""
+        return self._objects.contains(digest)
+
+    def object_path(self, digest: Digest, *, executable: bool = False) -> str:
+        """The path of a file with the verified content of a blob; it must not be written to.
+
+        Its mode is 0644, or 0755 if EXECUTABLE; its modification time is 1321009871.
+
+        Raises:
+            CASError: With reason `missing-blob` or `corrupt-blob`.
+        """
+        return self._objects.object_path(digest, executable=executable)
+
+    def verify(self, digest: Digest) -> bool:
+        """Whether the blob is present and its content right; the content is read once per process."""
+        return self._objects.verify(digest)
+
+    # --- Directories and trees
+
+    def add_directory(self, directory: TreeDirectory) -> Digest:
+        """Stores a directory, not what its entries refer to, and gives its digest."""
+        return self._objects.add_bytes(encode_directory(directory))
+
+    def read_directory(self, digest: Digest) -> TreeDirectory:
+        """The decoded directory with this digest; decoded ones are kept.
+
+        Raises:
+            CASError: The blob is absent, corrupt or no directory.
+        """
+        known = self._directories.get(digest.hash)
+        if known is not None:
+            return known
+        try:
+            directory = decode_directory(self._objects.read_bytes(digest))
+        except TreeDecodeError as error:
+            raise CASError(f"Blob {digest} is not a directory: {error}") from error
+        self._keep(digest, directory)
+        return directory
+
+    def contains_tree(self, digest: Digest) -> bool:
+        """Whether all directories and files of the tree are present.
+
+        Remembers the complete trees and subtrees it has seen until
+        `forget_presence`.  Costs a system call for each blob the first time.
+        """
+        return next(self._missing_blobs(digest), None) is None
+
+    def missing_blobs(self, digest: Digest) -> list[Digest]:
+        """What is missing of a tree, as far as the directories that are present tell; each blob once."""
+        return list(dict.fromkeys(self._missing_blobs(digest)))
+
+    def forget_presence(self) -> None:
+        """Forgets which trees were complete, after blobs were deleted."""
+        self._complete.clear()
+        self._directories.clear()
+        self._entry_count = 0
+
+    def import_directory(self, path: str, *, mtimes: bool = False, consume: bool = False) -> Digest:
+        """Stores a host directory and gives the digest of the tree.
+
+        Regular files, directories and symbolic links are stored, other files
+        are left out.  Of modes, only the execute bit of the owner is kept.
+
+        Args:
+            path: A host directory.
+            mtimes: Whether modification times of files and subdirectories are
+                recorded, in microseconds.
+            consume: As for `add_file`; files with several names are copied.
+
+        Raises:
+            CASError: Something can't be read or stored, or has a name that is not UTF-8.
+        """
+        require_directory(path)
+        return capture_directory(self._objects, path, mtimes=mtimes, consume=consume)
+
+    def capture_overlay(
+        self, base: Digest | None, upper_path: str, *, mtimes: bool = False, consume: bool = False
+    ) -> Digest:
+        """Stores a tree with the changes that the upper directory of an overlay holds.
+
+        Directories that end up with the same entries keep their digest; others
+        lose their properties.
+
+        Args:
+            base: The tree under the overlay; None is an empty one.
+            upper_path: The upper directory, of an overlay mounted with `userxattr`.
+            mtimes: As for `import_directory`, for what is in the upper directory.
+            consume: As for `add_file`; files with several names are copied.
+
+        Raises:
+            CASError: Something can't be read or stored, or has a name that is not UTF-8.
+        """
+        require_directory(upper_path)
+        return capture_overlay(
+            self._objects,
+            self.read_directory,
+            EMPTY_DIGEST if base is None else base,
+            upper_path,
+            mtimes=mtimes,
+            consume=consume,
+        )
+
+    # --- Extracted trees
+
+    def extracted_tree(self, digest: Digest) -> str:
+        """The path of a host directory with the content of a tree; it must not be written to.
+
+        It is built the first time.  Files are 0644 or 0755 and directories
+        0755, modified at 1321009871 unless another time was recorded.
+
+        Raises:
+            CASError: A blob is missing or corrupt, or the disk is full.
+        """
+        return self._extractor.extract(digest)
+
+    def adopt_tree(self, digest: Digest, path: str) -> bool:
+        """Makes a directory just captured with consume=True the extracted tree of its digest.
+
+        Args:
+            digest: What the capture gave.
+            path: The directory.  Modes and times below it may be changed in any case.
+
+        Returns:
+            Whether it was adopted, and so is gone from PATH.  False if there is such
+            a tree, or if the directory is not exactly what extracting would make.
+
+        Raises:
+            CASError: The disk refuses.
+        """
+        return TreeAdopter(self._extractor, self._objects, self.read_directory).adopt(digest, path)
+
+    # --- Maintenance
+
+    def discard(self, path: str) -> None:
+        """Makes a path disappear at once, by moving it into the trash.
+
+        Raises:
+            CASError: It can't be moved or deleted.
+        """
+        discard(self._layout, path)
+
+    def empty_trash(self) -> None:
+        """Deletes what was discarded; to be called in the background.
+
+        Raises:
+            CASError: Something can't be deleted.
+        """
+        empty_trash(self._layout)
+
+    def flush(self) -> None:
+        """Makes all that was added so far durable.
+
+        To be called before a record is written that makes it reachable.  Does
+        nothing if nothing was added, or if the store is not durable.
+        """
+        if not self._durable:
+            return
+        with self._flushing:  # a second caller waits until the first has written the data of both
+            if self._objects.has_unflushed:
+                self._objects.has_unflushed = False
+                _sync_file_system(self._layout.objects)
+
+    def new_temporary_path(self) -> str:
+        """A path on the file system of the store where nothing is, for a file to be added."""
+        return self._layout.new_path(self._layout.temporary)
+
+    # --- Internals
+
+    def _keep(self, digest: Digest, directory: TreeDirectory) -> None:
+        if self._entry_count > _ENTRIES_KEPT:
+            self._directories.clear()
+            self._entry_count = 0
+        self._directories[digest.hash] = directory
+        self._entry_count += 1 + sum(map(len, directory[:3]))
+
+    def _missing_blobs(self, digest: Digest) -> Iterator[Digest]:
+        """Yields missing blobs of a tree, perhaps several times; notes it as complete if there are none."""
+        contains = self._objects.contains
+        visited: set[str] = set()
+        waiting = [digest]
+        is_complete = True
+        while waiting:
+            current = waiting.pop()
+            if current.hash in visited or current.hash in self._complete:
+                continue
+            visited.add(current.hash)
+            if not contains(current):
+                is_complete = False
+                yield current
+                continue
+            directory = self.read_directory(current)
+            for file in directory.files:
+                if not contains(file.digest):
+                    is_complete = False
+                    yield file.digest
+            waiting.extend(subdirectory.digest for subdirectory in directory.directories)
+        if is_complete:
+            self._complete |= visited
+
+
+def _sync_file_system(path: str) -> None:
+    """Writes the dirty pages of the file system that holds PATH."""
+    import ctypes
+
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if syncfs is None or syncfs(descriptor) != 0:
+            os.sync()
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,133 @@
+"""Trees of the store as host directories, built once and shared by all who only read them."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+
+from .._model.digest import Digest
+from .._model.tree import FileEntry, TreeDirectory
+from .layout import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
+from .objects import ObjectStore
+from .trash import discard
+
+
+class TreeExtractor:
+    """Builds `trees/<hash>` from objects.
+
+    Files are links to the objects, but no two files of one tree share an
+    inode: the commands of a build would take them for hard links of each other.
+    """
+
+    def __init__(
+        self, layout: StoreLayout, objects: ObjectStore, read_directory: Callable[[Digest], TreeDirectory]
+    ) -> None:
+        self._layout = layout
+        self._objects = objects
+        self._read_directory = read_directory
+
+    def path(self, digest: Digest) -> str:
+        """Where the tree DIGEST is, once it is extracted."""
+        return f"{self._layout.trees}/{digest.hash}"
+
+    def extract(self, digest: Digest) -> str:
+        """The path of the tree DIGEST, which is built now unless it is there.
+
+        Any number of threads and processes may build the same tree: the first
+        to finish wins, the others throw theirs away.
+
+        Raises:
+            CASError: A blob is absent or corrupt, or the disk refuses.
+        """
+        target = self.path(digest)
+        if os.path.isdir(target):
+            return target
+        temporary = self._layout.create_temporary_directory()
+        try:
+            with storage_errors("extract", target):
+                self._build(digest, temporary)
+                self.publish(temporary, target)
+        finally:
+            if os.path.lexists(temporary):
+                discard(self._layout, temporary)
+        return target
+
+    def publish(self, built: str, target: str) -> None:
+        """Renames a finished tree to its place; leaves it if another process did so before."""
+        try:
+            os.rename(built, target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+
+    def _build(self, digest: Digest, root: str) -> None:
+        needs_chmod = stat.S_IMODE(os.lstat(root).st_mode) != DIRECTORY_MODE  # because of the umask
+        linked: set[tuple[str, bool]] = set()  # objects that are part of this tree
+        finished: list[tuple[str, int]] = []  # parents before children
+        waiting = [(root, digest)]
+        while waiting:
+            path, directory_digest = waiting.pop()
+            directory = self._read_directory(directory_digest)
+            for entry in directory.files:
+                self._place_file(entry, f"{path}/{entry.name}", linked)
+            for name, target in directory.symlinks:
+                os.symlink(target, f"{path}/{name}")
+                os.utime(f"{path}/{name}", ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
+            for name, child_digest in directory.directories:
+                os.mkdir(f"{path}/{name}", DIRECTORY_MODE)
+                waiting.append((f"{path}/{name}", child_digest))
+            finished.append((path, MTIME_NS if directory.mtime_ns is None else directory.mtime_ns))
+        for path, mtime_ns in reversed(finished):
+            if needs_chmod:
+                os.chmod(path, DIRECTORY_MODE)
+            os.utime(path, ns=(mtime_ns, mtime_ns))
+
+    def _place_file(self, entry: FileEntry, path: str, linked: set[tuple[str, bool]]) -> None:
+        key = (entry.digest.hash, entry.is_executable)
+        if entry.mtime_ns is None and entry.digest.size and key not in linked:
+            linked.add(key)
+            try:
+                self._objects.link(entry.digest, path, executable=entry.is_executable)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EMLINK, errno.EPERM, errno.EXDEV):
+                    raise
+        source = self._objects.object_path(entry.digest, executable=entry.is_executable)
+        mode = EXECUTABLE_MODE if entry.is_executable else FILE_MODE
+        copy_file(source, path, mode=mode, mtime_ns=MTIME_NS if entry.mtime_ns is None else entry.mtime_ns)
+
+
+def copy_file(source: str, target: str, *, mode: int, mtime_ns: int | None) -> None:
+    """Copies SOURCE to the new file TARGET.
+
+    Args:
+        source: A regular file.
+        target: A path where nothing is.
+        mode: Its permissions, whatever the umask is.
+        mtime_ns: Its modification time; None leaves the present one.
+
+    Raises:
+        OSError: It can't be copied.
+    """
+    with open(source, "rb", buffering=0) as reader:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            copy_content(reader.fileno(), descriptor)
+            os.fchmod(descriptor, mode)
+            if mtime_ns is not None:
+                os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+        finally:
+            os.close(descriptor)
+
+
+def copy_content(reader: int, writer: int) -> None:
+    """Copies what is left to read, inside the kernel where it can."""
+    while True:
+        try:
+            copied = os.copy_file_range(reader, writer, 1 << 30)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF):
+                raise
+            copied = os.sendfile(writer, reader, None, 1 << 30)
+        if copied == 0:
+            return

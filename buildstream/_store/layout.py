@@ -1,0 +1,105 @@
+"""Where the store keeps what, and temporary names inside it."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+from .._exceptions import CASError
+from ..utils import BST_ARBITRARY_TIMESTAMP
+
+STORE_VERSION = 1
+MTIME_NS = BST_ARBITRARY_TIMESTAMP * 1_000_000_000  # of every object and everything extracted
+FILE_MODE = 0o644
+EXECUTABLE_MODE = 0o755
+DIRECTORY_MODE = 0o755
+
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+
+
+class StoreLayout:
+    """The directories of a store, all on one file system.
+
+    Args:
+        cas_directory: `<cachedir>/cas`; the others are beside it.
+
+    Raises:
+        CASError: They can't be created, or were written by a newer version.
+    """
+
+    def __init__(self, cas_directory: str) -> None:
+        self.cas = os.path.abspath(cas_directory)
+        self.root = os.path.dirname(self.cas)
+        self.objects = os.path.join(self.cas, "objects")
+        self.incoming = os.path.join(self.cas, "tmp")  # objects that are being written
+        self.quarantine = os.path.join(self.cas, "quarantine")  # objects that turned out corrupt
+        self.trees = os.path.join(self.root, "trees")
+        self.temporary = os.path.join(self.root, "tmp")  # trees that are being extracted
+        self.trash = os.path.join(self.root, "trash")
+        self._counter = count()
+        try:
+            for directory in (self.objects, self.incoming, self.trees, self.temporary, self.trash):
+                os.makedirs(directory, exist_ok=True)
+            self._check_version()
+        except OSError as error:
+            raise CASError(f"Can't use the store in '{self.root}': {error}") from error
+
+    def new_path(self, directory: str) -> str:
+        """A path in DIRECTORY that no other thread or live process uses."""
+        return os.path.join(directory, f"{os.getpid()}-{next(self._counter)}")
+
+    def create_temporary(self, directory: str) -> tuple[int, str]:
+        """Creates a file in DIRECTORY: descriptor and path."""
+        while True:
+            path = self.new_path(directory)
+            try:
+                return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE), path
+            except FileExistsError:
+                continue  # left behind by a dead process with the same id
+
+    def create_temporary_directory(self) -> str:
+        """Creates a directory for a tree that is being extracted, and gives its path."""
+        while True:
+            path = self.new_path(self.temporary)
+            try:
+                os.mkdir(path, DIRECTORY_MODE)
+            except FileExistsError:
+                continue  # left behind by a dead process with the same id
+            return path
+
+    def _check_version(self) -> None:
+        path = os.path.join(self.root, "store-version")
+        try:
+            with open(path, encoding="utf-8") as file:
+                text = file.read().strip()
+        except FileNotFoundError:
+            self._write_version(path)
+            return
+        if not text.isdecimal() or int(text) > STORE_VERSION:
+            raise CASError(
+                f"The store in '{self.root}' has format version '{text}', but this program knows only "
+                f"versions up to {STORE_VERSION}. Use a newer version or another cache directory."
+            )
+
+    def _write_version(self, path: str) -> None:
+        descriptor, temporary = self.create_temporary(self.temporary)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{STORE_VERSION}\n")
+        os.rename(temporary, path)
+
+
+@contextmanager
+def storage_errors(action: str, path: str) -> Iterator[None]:
+    """Turns an OSError of the body into a CASError that says what failed where."""
+    try:
+        yield
+    except OSError as error:
+        raise cas_error(action, path, error) from error
+
+
+def cas_error(action: str, path: str, error: OSError) -> CASError:
+    """The CASError for ERROR; its reason is `cache-too-full` if the disk is full."""
+    if error.errno in _FULL_DISK:
+        return CASError(f"Cache too full: failed to {action} '{path}': {error}", reason="cache-too-full")
+    return CASError(f"Failed to {action} '{path}': {error}")

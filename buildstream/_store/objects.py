@@ -1,0 +1,358 @@
+"""Blobs by digest: one file per blob and executable bit, written once, verified when read."""
+
+import errno
+import hashlib
+import os
+import stat
+from contextlib import suppress
+from typing import NamedTuple
+
+from .._exceptions import CASError
+from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
+from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, cas_error
+
+_CHUNK_SIZE_BYTES = 1 << 20
+_VERDICTS_KEPT = 200_000
+
+
+class _Identity(NamedTuple):
+    """What changes whenever the content of a file changes."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def _identity(status: os.stat_result) -> _Identity:
+    return _Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+class ObjectStore:
+    """The blobs of a store.
+
+    A blob is the file `objects/<2 digits>/<62 digits>`, or the same with `.x`
+    behind it: then it is executable.  Either may exist alone; the other is
+    made from it when asked for.  All have one modification time, so that an
+    object can be linked into a tree as it is.  Safe to use from several
+    threads and processes.
+    """
+
+    def __init__(self, layout: StoreLayout) -> None:
+        self._layout = layout
+        self._corrupt: set[str] = set()  # hashes of what went into quarantine
+        self._verdicts: dict[str, _Identity] = {}  # by path: files whose content was seen to be right
+        self.has_unflushed = False  # whether something was added since this was last reset
+
+    # --- Presence
+
+    def contains(self, digest: Digest) -> bool:
+        """Whether the blob is there with the right size.  Costs one or two system calls."""
+        return digest.size == 0 or self._find(digest, executable=False) is not None
+
+    def object_path(self, digest: Digest, *, executable: bool = False) -> str:
+        """The path of a file with the content of DIGEST, never to be written to.
+
+        Its mode is 0644, or 0755 if EXECUTABLE.  The content is verified unless
+        it was before.
+
+        Raises:
+            CASError: The blob is absent or corrupt.
+        """
+        path = self._path(digest, executable=executable)
+        if self._is_intact(path, digest):
+            return path
+        twin = self._path(digest, executable=not executable)
+        if self._is_intact(twin, digest):
+            self._copy_in(twin, digest, executable=executable)
+        elif digest == EMPTY_DIGEST:
+            self._write(b"", digest, executable=executable)
+        else:
+            raise self._absent(digest)
+        return path
+
+    def read_bytes(self, digest: Digest) -> bytes:
+        """The content of a blob.
+
+        Raises:
+            CASError: The blob is absent or corrupt.
+        """
+        if digest == EMPTY_DIGEST:
+            return b""
+        for executable in (False, True):
+            path = self._path(digest, executable=executable)
+            try:
+                with open(path, "rb", buffering=0) as file:
+                    data = file.read()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise cas_error("read", path, error) from error
+            if digest_from_bytes(data) != digest:
+                self._quarantine(path, digest)
+                continue
+            return data
+        raise self._absent(digest)
+
+    # --- Insertion
+
+    def add_bytes(self, data: bytes) -> Digest:
+        """Stores DATA and gives its digest."""
+        digest = digest_from_bytes(data)
+        if not self.contains(digest):
+            self._write(data, digest, executable=False)
+        return digest
+
+    def add_file(self, path: str, *, executable: bool = False, consume: bool = False) -> Digest:
+        """Stores the content of the file at PATH and gives its digest.
+
+        Args:
+            path: A regular file; links are not followed.
+            executable: Whether the object is made executable; a twin with the
+                other bit counts as present too.
+            consume: Whether the file may become the object, with its mode and
+                times changed.  It stays where it is, linked to the object, and
+                must not be written to any more.
+
+        Raises:
+            CASError: PATH can't be read or the object can't be written.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise cas_error("read", path, error) from error
+        try:
+            return self.add_open_file(descriptor, path, executable=executable, consume=consume)
+        finally:
+            os.close(descriptor)
+
+    def add_open_file(self, descriptor: int, path: str, *, executable: bool, consume: bool) -> Digest:
+        """As `add_file`, for a file that was opened for reading."""
+        try:
+            status = os.fstat(descriptor)
+            if status.st_size <= _CHUNK_SIZE_BYTES:
+                data = os.read(descriptor, status.st_size + 1)
+                if len(data) == status.st_size:
+                    digest = digest_from_bytes(data)
+                    if self._find(digest, executable=executable) or digest == EMPTY_DIGEST:
+                        return digest
+                    if not (consume and self._adopt(descriptor, path, digest, executable=executable)):
+                        self._write(data, digest, executable=executable)
+                    return digest
+            digest = _digest_from_descriptor(descriptor)
+            if self._find(digest, executable=executable):
+                return digest
+            if consume and self._adopt(descriptor, path, digest, executable=executable):
+                return digest
+            return self._copy_from(descriptor, executable=executable)
+        except OSError as error:
+            raise cas_error("store", path, error) from error
+
+    def _adopt(self, descriptor: int, path: str, digest: Digest, *, executable: bool) -> bool:
+        """Makes the file at PATH the object by linking it; False if it has to be copied."""
+        status = os.fstat(descriptor)
+        if status.st_nlink != 1 or status.st_size != digest.size:
+            return False  # another name could change it
+        target = self._path(digest, executable=executable)
+        try:
+            os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
+            os.utime(descriptor, ns=(MTIME_NS, MTIME_NS))
+            try:
+                os.link(path, target)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.link(path, target)
+        except FileExistsError:
+            os.unlink(target)  # of the wrong size, else it had been found
+            os.link(path, target)
+        except OSError as error:
+            if error.errno in (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EROFS):
+                return False
+            raise
+        self._remember(target, os.fstat(descriptor))
+        self.has_unflushed = True
+        return True
+
+    def _write(self, data: bytes, digest: Digest, *, executable: bool) -> None:
+        descriptor, temporary = self._create()
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            self._finish(descriptor, temporary, digest, executable=executable)
+        except OSError as error:
+            _unlink(temporary)
+            raise cas_error("write", self._path(digest, executable=executable), error) from error
+        finally:
+            os.close(descriptor)
+
+    def _copy_in(self, source: str, digest: Digest, *, executable: bool) -> None:
+        """Makes the twin of the object at SOURCE."""
+        with open(source, "rb", buffering=0) as file:
+            copied = self._copy_from(file.fileno(), executable=executable)
+        if copied != digest:
+            raise CASError(f"Blob {digest} changed while it was copied")
+
+    def _copy_from(self, source: int, *, executable: bool) -> Digest:
+        """Stores what can be read from the start of SOURCE, hashed while it is written."""
+        checksum = hashlib.sha256()
+        size_bytes = 0
+        descriptor, temporary = self._create()
+        try:
+            while chunk := os.pread(source, _CHUNK_SIZE_BYTES, size_bytes):
+                checksum.update(chunk)
+                size_bytes += len(chunk)
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            digest = Digest(checksum.hexdigest(), size_bytes)
+            self._finish(descriptor, temporary, digest, executable=executable)
+            return digest
+        except OSError as error:
+            _unlink(temporary)
+            raise cas_error("write", self._layout.objects, error) from error
+        finally:
+            os.close(descriptor)
+
+    def _create(self) -> tuple[int, str]:
+        try:
+            return self._layout.create_temporary(self._layout.incoming)
+        except OSError as error:
+            raise cas_error("write", self._layout.incoming, error) from error
+
+    def _finish(self, descriptor: int, temporary: str, digest: Digest, *, executable: bool) -> None:
+        """Gives the complete file at TEMPORARY its mode, time and name."""
+        os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
+        os.utime(descriptor, ns=(MTIME_NS, MTIME_NS))
+        target = self._path(digest, executable=executable)
+        try:
+            os.rename(temporary, target)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.rename(temporary, target)
+        self._remember(target, os.fstat(descriptor))
+        self.has_unflushed = True
+
+    # --- Verification
+
+    def link(self, digest: Digest, destination: str, *, executable: bool) -> None:
+        """Links the verified object to DESTINATION.
+
+        Raises:
+            CASError: The blob is absent or corrupt.
+            OSError: The link can't be made.
+        """
+        path = self.object_path(digest, executable=executable)
+        os.link(path, destination)
+        self._remember(path, os.lstat(destination))  # making a link changed the ctime
+
+    def verify(self, digest: Digest) -> bool:
+        """Whether the blob is present and intact; what is corrupt goes into quarantine."""
+        if digest == EMPTY_DIGEST:
+            return True
+        return any(
+            self._is_intact(self._path(digest, executable=executable), digest) for executable in (False, True)
+        )
+
+    def is_object(self, status: os.stat_result, digest: Digest, *, executable: bool) -> bool:
+        """Whether STATUS is that of the object itself, by inode."""
+        try:
+            return os.path.samestat(status, os.lstat(self._path(digest, executable=executable)))
+        except OSError:
+            return False
+
+    def _is_intact(self, path: str, digest: Digest) -> bool:
+        """Whether there is a file with the content of DIGEST at PATH.
+
+        The hash is computed once for each identity of the file.  A file that
+        is wrong is moved into quarantine.
+        """
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise cas_error("read", path, error) from error
+        if self._verdicts.get(path) == _identity(status):
+            return True
+        if (
+            status.st_size != digest.size
+            or not stat.S_ISREG(status.st_mode)
+            or _digest_of_object(path) != digest
+        ):
+            self._quarantine(path, digest)
+            return False
+        self._restore_attributes(path, status)
+        return True
+
+    def _restore_attributes(self, path: str, status: os.stat_result) -> None:
+        """Repairs mode and time of an intact object, if something changed them, and remembers it."""
+        mode = EXECUTABLE_MODE if path.endswith(".x") else FILE_MODE
+        if stat.S_IMODE(status.st_mode) != mode or status.st_mtime_ns != MTIME_NS:
+            os.chmod(path, mode)
+            os.utime(path, ns=(MTIME_NS, MTIME_NS))
+            status = os.lstat(path)
+        self._remember(path, status)
+
+    def _remember(self, path: str, status: os.stat_result) -> None:
+        if len(self._verdicts) >= _VERDICTS_KEPT:
+            self._verdicts.clear()
+        self._verdicts[path] = _identity(status)
+
+    def _quarantine(self, path: str, digest: Digest) -> None:
+        """Moves a corrupt object out of the way."""
+        self._corrupt.add(digest.hash)
+        os.makedirs(self._layout.quarantine, exist_ok=True)
+        with suppress(FileNotFoundError):  # another process was faster
+            os.rename(path, self._layout.new_path(self._layout.quarantine) + "-" + digest.hash)
+
+    def _absent(self, digest: Digest) -> CASError:
+        if digest.hash in self._corrupt:
+            return CASError(
+                f"Blob {digest} was corrupt in the local cache, it has been moved into "
+                f"'{self._layout.quarantine}'",
+                reason="corrupt-blob",
+            )
+        return CASError(
+            f"Blob {digest} is not in the local cache '{self._layout.cas}'", reason="missing-blob"
+        )
+
+    # --- Paths
+
+    def _path(self, digest: Digest, *, executable: bool) -> str:
+        name = digest.hash
+        suffix = ".x" if executable else ""
+        return f"{self._layout.objects}/{name[:2]}/{name[2:]}{suffix}"
+
+    def _find(self, digest: Digest, *, executable: bool) -> str | None:
+        """The path of an object of the right size, preferably with this executable bit."""
+        for bit in (executable, not executable):
+            path = self._path(digest, executable=bit)
+            with suppress(OSError):
+                if os.lstat(path).st_size == digest.size:
+                    return path
+        return None
+
+
+def _digest_of_object(path: str) -> Digest:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return _digest_from_descriptor(file.fileno())
+    except OSError as error:
+        raise cas_error("read", path, error) from error
+
+
+def _digest_from_descriptor(descriptor: int) -> Digest:
+    """The digest of a file, from its start, wherever the descriptor stands."""
+    checksum = hashlib.sha256()
+    size_bytes = 0
+    while chunk := os.pread(descriptor, _CHUNK_SIZE_BYTES, size_bytes):
+        checksum.update(chunk)
+        size_bytes += len(chunk)
+    return Digest(checksum.hexdigest(), size_bytes)
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)

@@ -1,0 +1,189 @@
+"""The small files that give names to what is in the store.
+
+A record is written last and appears at once: it is the only commit point of
+an artifact or source.  Names of one artifact may be hard links of each other,
+so a record is replaced, never written to.  What the bytes mean is not known
+here.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from threading import get_ident
+
+from .._exceptions import CASError
+from ..utils import save_file_atomic
+from .layout import storage_errors
+
+_TEMPORARY_PREFIX = "tmp-"  # also that of save_file_atomic; keys start with a hexadecimal digit
+
+
+class Records:
+    """Named byte strings below one directory; names have components separated by slashes.
+
+    `artifacts/refs` has the names `<project>/<element>/<key>`, `elementsources`
+    the names `<key>`, and `source_protos` the names `<kind>/<key>`.
+
+    Args:
+        directory: Created when something is written.
+        durable: Whether a record is on the disk before it gets its name;
+            otherwise it may be empty after a loss of power.
+    """
+
+    def __init__(self, directory: str, *, durable: bool = False) -> None:
+        self.directory = directory
+        self._durable = durable
+
+    def path(self, name: str) -> str:
+        """The path of the record NAME, whether it is there or not.
+
+        Raises:
+            CASError: NAME leads outside of the directory.
+        """
+        if not all(part not in ("", ".", "..") for part in name.split("/")) or "\0" in name:
+            raise CASError(f"Invalid name '{name}' of a record in '{self.directory}'")
+        return f"{self.directory}/{name}"
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a record."""
+        return os.path.isfile(self.path(name))
+
+    def read(self, name: str, *, is_use: bool = True) -> bytes | None:
+        """The content of a record; None if there is no such record.
+
+        Args:
+            name: Of the record.
+            is_use: Whether it counts as used now, for listing and expiry.
+
+        Raises:
+            CASError: It can't be read.
+        """
+        path = self.path(name)
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise CASError(f"Failed to read '{path}': {error}") from error
+        if is_use:
+            self.touch(name)
+        return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Writes a record, which replaces one of the same name.
+
+        Raises:
+            CASError: It can't be written.
+        """
+        path = self.path(name)
+        with storage_errors("write", path):
+            for _ in range(2):  # a removal may prune the directory between the two calls
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with suppress(FileNotFoundError), save_file_atomic(path, "wb") as file:
+                    file.write(data)
+                    if self._durable:
+                        file.flush()
+                        os.fsync(file.fileno())
+                    return
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    def link(self, existing: str, name: str) -> None:
+        """Gives a record a second name, in place of what has that name.
+
+        Raises:
+            CASError: The link can't be made.
+        """
+        source, target = self.path(existing), self.path(name)
+        if source == target:
+            return
+        with storage_errors("link", target):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            temporary = f"{os.path.dirname(target)}/{_TEMPORARY_PREFIX}{os.getpid()}-{get_ident()}"
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            try:
+                os.link(source, temporary)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
+                    raise
+                with open(source, "rb") as file:
+                    self.write(name, file.read())
+                return
+            os.rename(temporary, target)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)  # still there if both were the same file already
+
+    def touch(self, name: str) -> None:
+        """Notes that a record is used now; an absent one is fine."""
+        with suppress(OSError):
+            os.utime(self.path(name))
+
+    def remove(self, name: str) -> bool:
+        """Removes a record, and directories that are empty then; gives whether it was there.
+
+        Raises:
+            CASError: It can't be removed.
+        """
+        path = self.path(name)
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise CASError(f"Failed to remove '{path}': {error}") from error
+        parent = os.path.dirname(path)
+        with suppress(OSError):  # not empty, or another process was faster
+            while parent != self.directory:
+                os.rmdir(parent)
+                parent = os.path.dirname(parent)
+        return True
+
+    def names(self, prefix: str = "") -> list[str]:
+        """The names of all records, the least recently used first.
+
+        Args:
+            prefix: Leading components, without a slash at the end; "" is all.
+
+        Raises:
+            CASError: A directory can't be read.
+        """
+        return [name for name, _ in self.names_with_times(prefix)]
+
+    def names_with_times(self, prefix: str = "") -> list[tuple[str, int]]:
+        """As `names`, with the time of the last use in nanoseconds since the epoch."""
+        top = self.path(prefix) if prefix else self.directory
+        with storage_errors("list", top):
+            found = [(mtime_ns, name) for name, mtime_ns in _walk(top, f"{prefix}/" if prefix else "")]
+        return [(name, mtime_ns) for mtime_ns, name in sorted(found)]
+
+
+def artifact_records(cache_directory: str, *, durable: bool = False) -> Records:
+    """Serialised `Artifact` messages by `<project>/<element>/<key>`."""
+    return Records(os.path.join(cache_directory, "artifacts", "refs"), durable=durable)
+
+
+def element_source_records(cache_directory: str, *, durable: bool = False) -> Records:
+    """Serialised `Source` messages of the combined sources of elements, by key."""
+    return Records(os.path.join(cache_directory, "elementsources"), durable=durable)
+
+
+def source_records(cache_directory: str, *, durable: bool = False) -> Records:
+    """Serialised `Source` messages of single sources, by `<kind>/<key>`."""
+    return Records(os.path.join(cache_directory, "source_protos"), durable=durable)
+
+
+def _walk(directory: str, prefix: str) -> Iterator[tuple[str, int]]:
+    """Yields name and modification time of all files; what vanishes meanwhile is skipped."""
+    try:
+        with os.scandir(directory) as scan:
+            entries = list(scan)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, f"{prefix}{entry.name}/")
+        elif not entry.name.startswith(_TEMPORARY_PREFIX):
+            with suppress(FileNotFoundError):
+                yield prefix + entry.name, entry.stat(follow_symlinks=False).st_mtime_ns
