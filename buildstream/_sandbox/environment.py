@@ -1,0 +1,44 @@
+"""What a local sandbox needs from the rest of the program, as values."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from .._store.cas import Cas
+from .client import RunningSandbox, SandboxLauncher
+from .probe import SandboxProbe
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfiguration:
+    """The `sandbox` configuration of an element."""
+
+    build_os: str  # lower case, for example "linux"
+    build_arch: str  # canonical name, for example "x86-64"
+    build_uid: int | None = None  # None: root
+    build_gid: int | None = None
+
+
+class ActivityReporter(Protocol):
+    """The part of the messenger that a sandbox uses."""
+
+    def activity(self, name: str, *, detail: str | None = None) -> AbstractContextManager[object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxEnvironment:
+    """The services and settings of one local sandbox."""
+
+    cas: Cas
+    launcher: SandboxLauncher
+    probe: SandboxProbe
+    configuration: SandboxConfiguration
+    host_os: str  # as build_os
+    host_arch: str  # as build_arch
+    scratch_directory: str  # does not exist yet; on the file system of the store
+    reporter: ActivityReporter
+    output_descriptor: Callable[[], int]  # where commands write, asked for each command
+    # the block in which a command runs, so that the job can suspend and end it
+    supervise: Callable[[RunningSandbox], AbstractContextManager[object]]
+    keeps_mtimes: bool = False  # whether captured files keep their modification times: workspaces

@@ -1,0 +1,400 @@
+"""A small program that starts sandboxes for one bst process and never outlives it.
+
+It runs as `python -I -S launcher.py` with a stream socket as its standard
+input.  A big multi-threaded process must not fork; this one may, and it can
+enter new namespaces between fork and exec.  Only the standard library is used
+and nothing of the package is imported, so that it starts fast and stays small.
+
+Both sides send frames: 8 bytes of length, then a marshalled tuple.
+
+    requests    ("start", id, spec)     with three descriptors: stdin, stdout, stderr
+                ("signal", id, number)
+    answers     (id, wait_status, report)
+
+SPEC is a mapping of bytes, see `run_child`.  REPORT is what the child and
+bubblewrap wrote to the status pipe: a line `!STAGE ERRNO` if the sandbox could
+not be set up, else bubblewrap's status in JSON; `"exit-code"` in it tells that
+the command was reached.
+
+When the socket ends, because bst closed it or was killed, every sandbox is
+killed with everything in it, and the program exits.
+"""
+
+import array
+import ctypes
+import marshal
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import sys
+
+HEADER = struct.Struct("<Q")
+DESCRIPTOR_COUNT = 3
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUSER = 0x10000000
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+# a terminal's Ctrl-C and Ctrl-Z, and whoever ends bst, reach the whole process group;
+# the program ends when its socket does
+IGNORED_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
+# what python itself ignores, and a command must find in its default state
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+CHILD_PID = re.compile(rb'"child-pid": (\d+)')
+
+
+class SetupError(Exception):
+    """A step between fork and exec failed."""
+
+    def __init__(self, stage: str, number: int) -> None:
+        super().__init__(stage, number)
+        self.stage = stage
+        self.number = number
+
+
+class Sandbox:
+    """One running sandbox, as its children show it."""
+
+    def __init__(self, identity: int, pid: int, status_fd: int, *, is_interactive: bool) -> None:
+        self.identity = identity  # chosen by bst
+        self.pid = pid  # the child: bubblewrap once it has been executed
+        self.status_fd = status_fd  # read end of the status pipe
+        self.is_interactive = is_interactive
+        self.wait_status = 0
+        self.report = b""
+        self.init_pid: int | None = None  # process 1 inside, while it outlives bubblewrap
+
+
+class Launcher:
+    """Serves requests from CONNECTION until it ends."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._sandboxes: dict[int, Sandbox] = {}  # by identity
+        self._by_pid: dict[int, Sandbox] = {}  # by the process that is waited for
+
+    def serve(self) -> None:
+        """Runs until bst is gone; returns when no process of any sandbox is left."""
+        # processes whose parent died come to us, so that waiting for all of them is possible
+        self._libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN)
+        poll.register(wakeup_read, select.POLLIN)
+        try:
+            while True:
+                ready = {descriptor for descriptor, _ in poll.poll()}
+                if wakeup_read in ready:
+                    os.read(wakeup_read, 4096)
+                    self._reap()
+                if self._connection.fileno() in ready:
+                    self._handle_request()
+        except (EOFError, ConnectionError):
+            self._kill_all()
+
+    def _handle_request(self) -> None:
+        request, descriptors = receive_request(self._connection)
+        kind, identity, argument = request
+        if kind == "start":
+            self._start(identity, argument, descriptors)
+        elif identity in self._sandboxes:
+            self._signal(self._sandboxes[identity], argument)
+
+    def _start(self, identity: int, spec: dict, descriptors: list[int]) -> None:  # type: ignore[type-arg]
+        status_read, status_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        pid = os.fork()
+        if pid == 0:
+            run_child(self._libc, spec, descriptors, status_write)
+        os.close(status_write)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        sandbox = Sandbox(identity, pid, status_read, is_interactive=spec["interactive"])
+        self._sandboxes[identity] = sandbox
+        self._by_pid[pid] = sandbox
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, wait_status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            sandbox = self._by_pid.pop(pid, None)
+            if sandbox is None:
+                continue  # a process that was left over in a sandbox
+            if sandbox.init_pid is None:
+                sandbox.wait_status = wait_status
+                self._await_init(sandbox)
+            if sandbox.init_pid is None or sandbox.init_pid == pid:
+                del self._sandboxes[sandbox.identity]
+                send(self._connection, (sandbox.identity, sandbox.wait_status, sandbox.report))
+
+    def _await_init(self, sandbox: Sandbox) -> None:
+        """Notes process 1 of SANDBOX if it is still ending.
+
+        Bubblewrap ends with its command; process 1 is then killed by the kernel and
+        ends when everything in the sandbox has.  Only then the files are at rest.
+        """
+        sandbox.report = read_available(sandbox.status_fd)
+        os.close(sandbox.status_fd)
+        match = CHILD_PID.search(sandbox.report)
+        if match is None:
+            return
+        init_pid = int(match[1])
+        try:
+            ended_pid, _ = os.waitpid(init_pid, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if ended_pid == 0:
+            os.kill(init_pid, signal.SIGKILL)
+            sandbox.init_pid = init_pid
+            self._by_pid[init_pid] = sandbox
+
+    def _signal(self, sandbox: Sandbox, number: int) -> None:
+        """Sends signal NUMBER to the processes of SANDBOX.
+
+        Stopping and continuing must reach every process, also those in sessions of
+        their own; for ending it suffices to hit bubblewrap, as everything dies with it.
+        """
+        if sandbox.init_pid is not None:
+            return  # it has been killed already, and its process id may be anyone's
+        if number in (signal.SIGSTOP, signal.SIGCONT):
+            signal_descendants(sandbox.pid, number)
+        else:
+            end_sandbox(sandbox, number)
+
+    def _kill_all(self) -> None:
+        """Kills all that was started, also what has left its process group; returns when it is gone."""
+        while True:
+            for pid in descendants(os.getpid())[1:]:
+                send_signal(pid, signal.SIGKILL)
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+
+
+# --- processes ---
+
+
+def end_sandbox(sandbox: Sandbox, number: int) -> None:
+    """Sends NUMBER to the process group of SANDBOX.
+
+    A child that does not lead a group, because it is interactive or has not come so
+    far, may still ignore signals like its parent does, so it is killed.
+    """
+    try:
+        if not sandbox.is_interactive:
+            os.killpg(sandbox.pid, number)
+            return
+    except ProcessLookupError:
+        pass
+    send_signal(sandbox.pid, signal.SIGKILL)
+
+
+def send_signal(pid: int, number: int) -> None:
+    """Sends NUMBER to PID if it still exists."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def signal_descendants(pid: int, number: int) -> None:
+    """Sends NUMBER to PID and all below it, parents first, until no new ones appear."""
+    reached: set[int] = set()
+    while True:
+        fresh = [found for found in descendants(pid) if found not in reached]
+        if not fresh:
+            return
+        for found in fresh:
+            send_signal(found, number)
+        reached.update(fresh)
+
+
+# --- processes ---
+
+
+def descendants(pid: int) -> list[int]:
+    """PID and all processes below it, parents first.  O(processes of the machine)."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", "rb") as file:
+                    stat = file.read()
+            except OSError:
+                continue  # it ended meanwhile
+            # the name in parentheses may hold anything, also blanks and parentheses
+            parent = int(stat.rpartition(b")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry))
+    found = [pid]
+    for parent in found:
+        found.extend(children.get(parent, ()))
+    return found
+
+
+# --- the child, between fork and exec ---
+
+
+def run_child(libc: ctypes.CDLL, spec: dict, descriptors: list[int], status_fd: int) -> None:  # type: ignore[type-arg]
+    """Becomes the sandbox that SPEC describes; never returns.
+
+    Members of SPEC: `interactive` bool; `directory` bytes, becomes the working
+    directory; `overlay` None or the option bytes of an overlay that is mounted on
+    `root` in that directory, in namespaces of its own; `modes` list of (path,
+    mode) to be set once that is mounted; `argv` list of bytes; `options` bytes or
+    None, options of bubblewrap separated by NUL, offered as `--args`.
+    """
+    try:
+        prepare_process(descriptors, is_interactive=spec["interactive"])
+        os.chdir(spec["directory"])
+        if spec["overlay"] is not None:
+            enter_namespaces(libc)
+            mount_overlay(libc, spec["overlay"])
+        for path, mode in spec["modes"]:
+            os.chmod(path, mode)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        argv = spec["argv"]
+        if spec["options"] is not None:
+            argv = argv[:1] + offer_options(spec["options"], status_fd) + argv[1:]
+        os.execve(argv[0], argv, {})
+    except SetupError as error:
+        os.write(status_fd, f"!{error.stage} {error.number}\n".encode())
+    except OSError as error:
+        os.write(status_fd, f"!exec {error.errno}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def prepare_process(descriptors: list[int], *, is_interactive: bool) -> None:
+    """Gives the process its standard files, default signals and, unless interactive, a session."""
+    signal.set_wakeup_fd(-1)
+    for number in (*IGNORED_SIGNALS, *IGNORED_BY_PYTHON, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    # `end_sandbox` relies on the signals being default once there is a process group
+    if not is_interactive:
+        os.setsid()
+    for target, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, target)
+
+
+def enter_namespaces(libc: ctypes.CDLL) -> None:
+    """Enters a user namespace where the caller is root, and a mount namespace of its own."""
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        try:
+            os.setgroups([])
+        except OSError:
+            pass  # root of a namespace that may not; the groups are merely visible inside
+    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS):
+        raise SetupError("unshare", ctypes.get_errno())
+    try:
+        write_file("/proc/self/setgroups", "deny")
+        write_file("/proc/self/uid_map", f"0 {uid} 1")
+        write_file("/proc/self/gid_map", f"0 {gid} 1")
+    except OSError as error:
+        raise SetupError("map", error.errno or 0) from error
+
+
+def write_file(path: str, text: str) -> None:
+    """Writes TEXT with one write(2)."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def mount_overlay(libc: ctypes.CDLL, options: bytes) -> None:
+    """Mounts an overlay on `root`; the names in OPTIONS are relative to the working directory."""
+    if libc.mount(b"overlay", b"root", b"overlay", 0, options):
+        raise SetupError("mount", ctypes.get_errno())
+
+
+def offer_options(options: bytes, status_fd: int) -> list[bytes]:
+    """Arguments that make bubblewrap read OPTIONS and report on STATUS_FD."""
+    options_fd = os.memfd_create("options", 0)
+    os.write(options_fd, options)
+    os.lseek(options_fd, 0, os.SEEK_SET)
+    os.set_inheritable(status_fd, True)
+    return [b"--args", b"%d" % options_fd, b"--json-status-fd", b"%d" % status_fd]
+
+
+# --- frames ---
+
+
+def receive_request(connection: socket.socket) -> tuple[tuple, list[int]]:  # type: ignore[type-arg]
+    """One request and the descriptors that came with it.  Raises EOFError at the end."""
+    header, descriptors = receive_header(connection)
+    (size,) = HEADER.unpack(header)
+    return marshal.loads(receive_exactly(connection, size)), descriptors
+
+
+def receive_header(connection: socket.socket) -> tuple[bytes, list[int]]:
+    descriptors = array.array("i")
+    space = socket.CMSG_SPACE(DESCRIPTOR_COUNT * descriptors.itemsize)
+    header, ancillary, _, _ = connection.recvmsg(HEADER.size, space, socket.MSG_CMSG_CLOEXEC)
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content)
+    if not header:
+        raise EOFError
+    return header + receive_exactly(connection, HEADER.size - len(header)), descriptors.tolist()
+
+
+def receive_exactly(connection: socket.socket, size: int) -> bytes:
+    """SIZE bytes.  Raises EOFError if the stream ends before."""
+    parts = []
+    while size > 0:
+        part = connection.recv(min(size, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def send(connection: socket.socket, value: tuple) -> None:  # type: ignore[type-arg]
+    """Sends one frame."""
+    payload = marshal.dumps(value)
+    connection.sendall(HEADER.pack(len(payload)) + payload)
+
+
+def read_available(descriptor: int) -> bytes:
+    """What can be read without waiting."""
+    try:
+        return os.read(descriptor, 65536)
+    except BlockingIOError:
+        return b""
+
+
+def main() -> None:
+    """Serves the socket that is standard input."""
+    for number in IGNORED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    connection = socket.socket(fileno=os.dup(0))
+    os.set_inheritable(connection.fileno(), False)
+    Launcher(connection).serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""Running commands on this machine."""
+
+import os
+import posixpath
+import signal
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+from .._model.digest import Digest
+from .._store.cas_directory import CasDirectory
+from ..sandbox import Sandbox, _SandboxFlags
+from .bwrap import HostMount, SandboxView, bubblewrap_options
+from .client import LaunchError, LaunchSpec
+from .copied import CopiedRoot
+from .diagnosis import check_platform
+from .environment import SandboxEnvironment
+from .overlay import OverlayRoot
+from .probe import RootMethod, SandboxCapabilities
+from .protection import MOUNT_POINTS, WriteProtection, protect_all_but
+
+# permissions of the directories above writable ones: no capability overrides them inside
+PARENT_MODE = 0o555
+TERMINAL_DESCRIPTORS = (0, 1, 2)
+
+
+class SandboxRoot(Protocol):
+    """A tree on disk that commands run in."""
+
+    path: str  # host path of what becomes `/`
+    overlay: str | None  # mount options, if it has to be mounted first
+
+    def protected_path(self, path: str) -> str: ...
+
+    def capture(self, path: str, base: Digest, *, mtimes: bool) -> Digest: ...
+
+
+class LocalSandbox(Sandbox):
+    """A sandbox whose commands run in bubblewrap on this machine.
+
+    What a command changed is brought into the virtual directory when that is next
+    asked about it; until then it waits in the scratch directory.  `close` must be
+    called at the end, and the virtual directory not be used after that.
+    """
+
+    def __init__(self, environment: SandboxEnvironment, digest: Digest | None = None) -> None:
+        self._virtual = CasDirectory(environment.cas, digest)
+        super().__init__(self._virtual, environment.reporter)
+        self._services = environment
+        self._host_mounts: list[HostMount] = []
+        self._run_count = 0
+
+    def close(self) -> None:
+        """Gives up the files of the commands; costs one rename."""
+        if self._run_count:
+            self._services.cas.discard(self._services.scratch_directory)
+
+    def _add_host_mount(self, source: str, target: str) -> None:
+        """Shows the host's file or directory SOURCE at the absolute sandbox path TARGET."""
+        self._host_mounts.append(HostMount(source, target))
+
+    def _create_sub_sandbox(self) -> Sandbox:
+        """An empty sandbox that can only be staged into."""
+        return Sandbox(CasDirectory(self._services.cas), self._services.reporter)
+
+    def _execute(
+        self, argv: tuple[str, ...], *, flags: _SandboxFlags, cwd: str, env: Mapping[str, str]
+    ) -> int:
+        services = self._services
+        configuration = services.configuration
+        check_platform(
+            configuration.build_os, configuration.build_arch, services.host_os, services.host_arch
+        )
+        capabilities = services.probe.capabilities()
+        self._make_directories(cwd)
+        is_read_only = bool(flags & _SandboxFlags.ROOT_READ_ONLY)
+        writable = [path.lstrip("/") for path in self._marked_directories] if is_read_only else [""]
+        protection = protect_all_but(self._virtual, writable)
+        bases = {path: self._digest_of(path) for path in protection.writable}
+        root = self._make_root(capabilities, protection)
+        view = self._view(root, protection, flags=flags, cwd=cwd, env=env)
+        spec = LaunchSpec(
+            argv=(capabilities.bubblewrap, "--", *argv),
+            directory=posixpath.dirname(root.path),
+            options=bubblewrap_options(view),
+            overlay=root.overlay,
+            modes=tuple((posixpath.join("root", path), PARENT_MODE) for path in protection.parents),
+            is_interactive=view.is_interactive,
+        )
+        try:
+            return self._launch(spec)
+        finally:
+            for path, base in bases.items():
+                self._attach(root, path, base)
+
+    # --- before a command ---
+
+    def _make_directories(self, cwd: str) -> None:
+        """Creates what must exist for every command, and the places of host mounts."""
+        for path in (*MOUNT_POINTS, cwd, *self._marked_directories):
+            self._virtual.open_directory(path.lstrip("/"), create=True)
+        for mount in self._host_mounts:
+            target = mount.target.lstrip("/")
+            if self._virtual.exists(target, follow_symlinks=True):
+                continue
+            if os.path.isdir(mount.source):
+                self._virtual.open_directory(target, create=True)
+            else:
+                self._virtual.open_directory(posixpath.dirname(target), create=True)
+                self._virtual._create_empty_file(target)
+
+    def _digest_of(self, path: str) -> Digest:
+        return self._virtual.open_directory(path)._digest()
+
+    def _make_root(self, capabilities: SandboxCapabilities, protection: WriteProtection) -> SandboxRoot:
+        """A root with the content of the virtual directory, in a directory of its own."""
+        cas = self._services.cas
+        directory = os.path.join(self._services.scratch_directory, str(self._run_count))
+        self._run_count += 1
+        os.makedirs(directory)
+        if capabilities.method is RootMethod.COPY:
+            tree = cas.extracted_tree(self._virtual._digest())
+            return CopiedRoot(cas, directory, tree, protection)
+        layers = [cas.extracted_tree(layer) for layer in self._virtual._staging_plan().layers]
+        return OverlayRoot(cas, directory, layers)
+
+    def _view(
+        self,
+        root: SandboxRoot,
+        protection: WriteProtection,
+        *,
+        flags: _SandboxFlags,
+        cwd: str,
+        env: Mapping[str, str],
+    ) -> SandboxView:
+        configuration = self._services.configuration
+        if flags & _SandboxFlags.INHERIT_UID:
+            uid, gid = os.geteuid(), os.getegid()
+        else:
+            uid, gid = configuration.build_uid or 0, configuration.build_gid or 0
+        return SandboxView(
+            root=root.path,
+            is_root_read_only=not protection.writable,
+            read_only_mounts=tuple(
+                HostMount(root.protected_path(path), "/" + path, is_read_only=True)
+                for path in protection.mountable_siblings()
+            ),
+            host_mounts=tuple(self._host_mounts),
+            work_directory=cwd,
+            environment=env,
+            uid=uid,
+            gid=gid,
+            has_network=bool(flags & _SandboxFlags.NETWORK_ENABLED),
+            is_interactive=bool(flags & _SandboxFlags.INTERACTIVE),
+        )
+
+    # --- the command, and after it ---
+
+    def _launch(self, spec: LaunchSpec) -> int:
+        """Runs SPEC and gives its exit status."""
+        services = self._services
+        with ExitStack() as stack:
+            if spec.is_interactive:
+                stdin, stdout, stderr = TERMINAL_DESCRIPTORS
+                stack.callback(take_terminal_back)
+            else:
+                stdin = os.open(os.devnull, os.O_RDONLY)
+                stack.callback(os.close, stdin)
+                stdout = stderr = services.output_descriptor()
+            running = services.launcher.start(spec, stdin=stdin, stdout=stdout, stderr=stderr)
+            with services.supervise(running):
+                try:
+                    return running.wait()
+                except LaunchError:
+                    services.probe.forget()
+                    raise
+                except BaseException:
+                    # the job is being ended: nothing may run, nor write, after this
+                    running.kill()
+                    raise
+
+    def _attach(self, root: SandboxRoot, path: str, base: Digest) -> None:
+        """Replaces the virtual directory's PATH by what the command left there, when it is asked for."""
+        mtimes = self._services.keeps_mtimes
+        self._virtual._attach_pending(path, lambda: root.capture(path, base, mtimes=mtimes))
+
+
+def take_terminal_back() -> None:
+    """Makes this process group the one that reads from the terminal, if standard input is one."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
+    try:
+        os.tcsetpgrp(0, os.getpgrp())
+    except OSError:
+        pass  # no terminal
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -1,0 +1,72 @@
+"""Roots made by laying stored trees over each other: nothing is copied, changes go aside."""
+
+import os
+from collections.abc import Sequence
+
+from .._model.digest import EMPTY_DIGEST, Digest
+from .._store.cas import Cas
+from ..utils import BST_ARBITRARY_TIMESTAMP
+
+
+def overlay_options(layer_count: int) -> str:
+    """Options of mount(2) for the directories that `make_overlay_directories` makes.
+
+    `volatile` makes copying up several times cheaper; what is lost in a crash of the
+    machine is not used again.  `index=off`: files of different trees may share an inode.
+    """
+    layers = ":".join(str(number) for number in reversed(range(layer_count)))
+    return f"lowerdir={layers},upperdir=upper,workdir=work,userxattr,volatile,index=off"
+
+
+def make_overlay_directories(directory: str, layers: Sequence[str]) -> None:
+    """Fills DIRECTORY with what a mount in there needs; LAYERS are absolute paths, bottom first.
+
+    The option text is limited to one page, therefore each layer gets a short name, a
+    symbolic link to it.
+    """
+    for name in ("root", "upper", "work"):
+        os.mkdir(os.path.join(directory, name))
+    for number, layer in enumerate(layers):
+        os.symlink(layer, os.path.join(directory, str(number)))
+    # the merged root shows the attributes of this directory
+    upper = os.path.join(directory, "upper")
+    os.chmod(upper, 0o755)
+    os.utime(upper, (BST_ARBITRARY_TIMESTAMP, BST_ARBITRARY_TIMESTAMP))
+
+
+class OverlayRoot:
+    """An overlay, to be mounted by the launcher on `path`.
+
+    Args:
+        cas: The store that captured files go to.
+        directory: Empty, on the file system of the store.
+        layers: Absolute paths of extracted trees, bottom first, at most 500.
+    """
+
+    def __init__(self, cas: Cas, directory: str, layers: Sequence[str]) -> None:
+        make_overlay_directories(directory, layers)
+        self._cas = cas
+        self._upper = os.path.join(directory, "upper")
+        self.path = os.path.join(directory, "root")
+        self.overlay: str | None = overlay_options(len(layers))
+
+    def protected_path(self, path: str) -> str:
+        """Host path of what is shown, read-only, at the relative sandbox path PATH."""
+        return os.path.join(self.path, path)
+
+    def capture(self, path: str, base: Digest, *, mtimes: bool) -> Digest:
+        """Stores the directory at the relative sandbox path PATH; BASE is what it was before.
+
+        To be called once for a path, and only when nothing runs in the root any more:
+        new files become those of the store.
+        """
+        changed = os.path.join(self._upper, path)
+        if not os.path.lexists(changed):
+            return base
+        if not os.path.isdir(changed) or os.path.islink(changed):
+            return EMPTY_DIGEST  # the directory was removed, or replaced by something else
+        digest = self._cas.capture_overlay(base, changed, mtimes=mtimes, consume=True)
+        if base == EMPTY_DIGEST and path:
+            # all of it is here: whoever stages this tree need not extract it
+            self._cas.adopt_tree(digest, changed)
+        return digest

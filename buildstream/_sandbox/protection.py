@@ -1,0 +1,86 @@
+"""Which parts of a root a command may write, when only marked directories are writable."""
+
+import posixpath
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from ..storage import Directory
+
+# they are mounted afresh for each command; what is staged there can't be seen
+MOUNT_POINTS = ("dev", "proc", "tmp")
+
+
+class EntryKind(Enum):
+    """What a protected entry is."""
+
+    DIRECTORY = "directory"
+    FILE = "file"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedEntry:
+    """Something beside a writable directory, or beside a directory above one."""
+
+    path: str  # relative to the root
+    kind: EntryKind
+
+
+@dataclass(frozen=True, slots=True)
+class WriteProtection:
+    """How a root is divided.  Paths are relative to the root, which is the empty path."""
+
+    writable: tuple[str, ...]  # none is inside another
+    parents: tuple[str, ...]  # directories above writable ones, each after its own parent
+    siblings: tuple[ProtectedEntry, ...]  # all other entries of the parents
+
+    def mountable_siblings(self) -> Iterator[str]:
+        """The siblings that can be protected by mounts, and are not hidden by others."""
+        for entry in self.siblings:
+            if entry.kind is not EntryKind.LINK and entry.path not in MOUNT_POINTS:
+                yield entry.path
+
+
+def protect_all_but(directory: Directory, writable: Iterable[str]) -> WriteProtection:
+    """Divides the tree of DIRECTORY so that only WRITABLE, existing relative paths, can be written."""
+    outermost = outermost_paths(writable)
+    parents = sorted({parent for path in outermost for parent in _ancestors(path)})
+    siblings = [
+        ProtectedEntry(path, kind)
+        for parent in parents
+        for path, kind in _entries(directory, parent)
+        if path not in outermost and path not in parents
+    ]
+    return WriteProtection(tuple(outermost), tuple(parents), tuple(siblings))
+
+
+def outermost_paths(paths: Iterable[str]) -> list[str]:
+    """Those of the relative PATHS that are not the same as, or inside, another; sorted."""
+    outermost: list[str] = []
+    for path in sorted(set(paths), key=lambda path: path.split("/") if path else []):
+        if not any(_is_inside(path, outer) for outer in outermost):
+            outermost.append(path)
+    return outermost
+
+
+def _is_inside(path: str, outer: str) -> bool:
+    return outer == "" or path == outer or path.startswith(outer + "/")
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    while path:
+        path = posixpath.dirname(path)
+        yield path
+
+
+def _entries(directory: Directory, parent: str) -> Iterator[tuple[str, EntryKind]]:
+    opened = directory.open_directory(parent)
+    for name in opened:
+        if opened.isdir(name):
+            kind = EntryKind.DIRECTORY
+        elif opened.islink(name):
+            kind = EntryKind.LINK
+        else:
+            kind = EntryKind.FILE
+        yield posixpath.join(parent, name), kind
