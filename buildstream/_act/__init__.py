@@ -1,0 +1,1 @@
+"""What a job does: fetch, stage, build, capture, check out."""

@@ -1,0 +1,226 @@
+"""The local artifact cache: artifact messages, by name, over the content store."""
+
+from typing import TYPE_CHECKING
+
+from .._load.elementhost import artifact_name
+from .._load.resolved import ResolvedElement
+from .._load.yaml import load_text
+from .._load.yamldump import dump
+from .._model.digest import Digest
+from .._plan.artifactview import ArtifactView, BuildDependencyName, BuildSandboxState
+from .._plan.record import ArtifactState, ElementRecord
+from .._store.cas import Cas
+from .._store.records import Records
+from ..node import MappingNode, NodeFile
+
+if TYPE_CHECKING:
+    from .._protos.buildstream.v2.artifact_pb2 import Artifact
+
+ARTIFACT_FORMAT = 2  # version field of the message
+
+
+class ArtifactCache:
+    """Looks up and stores artifacts.
+
+    Args:
+        cas: Where the content is.
+        records: Where the messages are.
+    """
+
+    def __init__(self, cas: Cas, records: Records) -> None:
+        self.cas = cas
+        self.records = records
+
+    # looking up
+
+    def load(self, name: str) -> ArtifactView | None:
+        """The artifact called NAME, None if there is none or its message can't be read."""
+        data = self.records.read(name)
+        return None if data is None else _view_from_bytes(data)
+
+    def load_complete(self, name: str) -> ArtifactView | None:
+        """The artifact called NAME if everything it must have is in the store (keys specification 2.5)."""
+        artifact = self.load(name)
+        if artifact is None or not self._is_complete(artifact):
+            return None
+        return artifact
+
+    def _is_complete(self, artifact: ArtifactView) -> bool:
+        blobs = [
+            artifact.low_diversity_meta,
+            artifact.high_diversity_meta,
+            artifact.public_data,
+            *(digest for _, digest in artifact.logs),
+        ]
+        if not all(self.cas.contains(digest) for digest in blobs):
+            return False
+        return artifact.files is None or self.cas.contains_tree(artifact.files)
+
+    def query(self, record: ElementRecord, *, is_strict: bool, discards_failures: bool = False) -> None:
+        """Finds out what the cache holds for RECORD and notes it there.
+
+        DISCARDS_FAILURES: a cached failure counts as not cached, as it is going to be built again.
+        """
+        keys = record.keys
+        record.artifact, record.artifact_state = None, ArtifactState.UNKNOWN
+        if keys.strict is None and (is_strict or keys.weak is None):
+            return
+        artifact = None
+        if keys.strict is not None:
+            artifact = self.load_complete(artifact_name(record.element, keys.strict))
+        if artifact is None and not is_strict and keys.weak is not None:
+            artifact = self.load_complete(artifact_name(record.element, keys.weak))
+        if artifact is not None and not artifact.is_success and discards_failures:
+            artifact = None
+        self.note(record, artifact)
+
+    @staticmethod
+    def note(record: ElementRecord, artifact: ArtifactView | None) -> None:
+        """Notes ARTIFACT as what the cache holds for RECORD."""
+        record.artifact = artifact
+        if artifact is None:
+            record.artifact_state = ArtifactState.MISSING
+            return
+        record.artifact_state = ArtifactState.CACHED if artifact.is_success else ArtifactState.FAILED
+        record.strong_key = artifact.strong_key
+
+    # content
+
+    def public_data(self, artifact: ArtifactView) -> MappingNode:
+        """The public data that the artifact recorded, every scalar a string."""
+        return self._load_yaml(artifact.public_data, "public data")
+
+    def environment(self, artifact: ArtifactView) -> MappingNode:
+        """`environment` and `sandbox-config` that the artifact was built with."""
+        return self._load_yaml(artifact.low_diversity_meta, "metadata")
+
+    def _load_yaml(self, digest: Digest, what: str) -> MappingNode:
+        text = self.cas.read_bytes(digest).decode("utf-8")
+        return load_text(text, NodeFile(f"<{what} {digest.hash}>", what, what))
+
+    def logs(self, artifact: ArtifactView) -> list[str]:
+        """The texts of the build logs kept in the artifact."""
+        return [self.cas.read_bytes(digest).decode("utf-8", "replace") for _, digest in artifact.logs]
+
+    # storing
+
+    def store(self, element: ResolvedElement, artifact: ArtifactView) -> None:
+        """Makes ARTIFACT findable by its strong and its weak key.
+
+        Everything that it refers to is on disk before its name is: the record is the commit point.
+        """
+        data = _message_from_view(artifact).SerializeToString(deterministic=True)
+        self.cas.flush()
+        names = [artifact_name(element, artifact.strong_key), artifact_name(element, artifact.weak_key)]
+        self.records.write(names[0], data)
+        if names[1] != names[0]:
+            self.records.link(names[0], names[1])
+
+    def store_yaml(self, value: object) -> Digest:
+        """Stores VALUE as YAML text."""
+        return self.cas.add_bytes(dump(value).encode("utf-8"))
+
+
+def _view_from_bytes(data: bytes) -> ArtifactView | None:
+    from google.protobuf.message import DecodeError
+
+    from .._protos.buildstream.v2.artifact_pb2 import Artifact
+
+    message = Artifact()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        return None
+
+    def optional(name: str) -> Digest | None:
+        if not message.HasField(name):
+            return None
+        digest = getattr(message, name)
+        return Digest(digest.hash, digest.size_bytes)
+
+    def required(name: str) -> Digest:
+        digest = getattr(message, name)
+        return Digest(digest.hash, digest.size_bytes)
+
+    return ArtifactView(
+        is_success=message.build_success,
+        error=message.build_error,
+        error_detail=message.build_error_details,
+        strong_key=message.strong_key,
+        strict_key=message.strict_key,
+        weak_key=message.weak_key,
+        was_workspaced=message.was_workspaced,
+        files=optional("files"),
+        build_dependencies=tuple(
+            BuildDependencyName(d.project_name, d.element_name, d.cache_key, d.was_workspaced)
+            for d in message.build_deps
+        ),
+        public_data=required("public_data"),
+        logs=tuple((log.name, Digest(log.digest.hash, log.digest.size_bytes)) for log in message.logs),
+        buildtree=optional("buildtree"),
+        sources=optional("sources"),
+        buildroot=optional("buildroot"),
+        low_diversity_meta=required("low_diversity_meta"),
+        high_diversity_meta=required("high_diversity_meta"),
+        build_sandbox=_sandbox_state(message) if message.HasField("buildsandbox") else None,
+    )
+
+
+def _sandbox_state(message: "Artifact") -> BuildSandboxState:
+    state = message.buildsandbox
+    return BuildSandboxState(
+        environment=tuple((variable.name, variable.value) for variable in state.environment),
+        working_directory=state.working_directory,
+        marked_directories=tuple(state.marked_directories),
+        subsandboxes=tuple(Digest(digest.hash, digest.size_bytes) for digest in state.subsandbox_digests),
+    )
+
+
+def _message_from_view(artifact: ArtifactView) -> "Artifact":
+    from .._protos.buildstream.v2.artifact_pb2 import Artifact
+
+    message = Artifact(
+        version=ARTIFACT_FORMAT,
+        build_success=artifact.is_success,
+        build_error=artifact.error,
+        build_error_details=artifact.error_detail,
+        strong_key=artifact.strong_key,
+        strict_key=artifact.strict_key,
+        weak_key=artifact.weak_key,
+        was_workspaced=artifact.was_workspaced,
+    )
+    for name in (
+        "files",
+        "public_data",
+        "buildtree",
+        "sources",
+        "buildroot",
+        "low_diversity_meta",
+        "high_diversity_meta",
+    ):
+        digest: Digest | None = getattr(artifact, name)
+        if digest is not None:
+            field = getattr(message, name)
+            field.hash, field.size_bytes = digest.hash, digest.size
+    for dependency in artifact.build_dependencies:
+        message.build_deps.add(
+            project_name=dependency.project_name,
+            element_name=dependency.element_name,
+            cache_key=dependency.key,
+            was_workspaced=dependency.was_workspaced,
+        )
+    if artifact.build_sandbox is not None:
+        _fill_sandbox_state(message, artifact.build_sandbox)
+    for name, digest in artifact.logs:
+        log = message.logs.add(name=name)
+        log.digest.hash, log.digest.size_bytes = digest.hash, digest.size
+    return message
+
+
+def _fill_sandbox_state(message: "Artifact", state: BuildSandboxState) -> None:
+    for name, value in state.environment:
+        message.buildsandbox.environment.add(name=name, value=value)
+    message.buildsandbox.working_directory = state.working_directory
+    message.buildsandbox.marked_directories.extend(state.marked_directories)
+    for digest in state.subsandboxes:
+        message.buildsandbox.subsandbox_digests.add(hash=digest.hash, size_bytes=digest.size)

@@ -1,0 +1,95 @@
+"""Suspending and terminating what a job has running."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class JobTerminated(Exception):
+    """Raised inside a job that was told to end; nothing of it is kept."""
+
+
+class Stoppable(Protocol):
+    """A child of a job: a sandbox or a host process."""
+
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+    def suspend(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class JobControl:
+    """The children of one job; its methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._children: set[Stoppable] = set()
+        self._is_suspended = False
+        self.is_terminated = False
+
+    @contextmanager
+    def supervise(self, child: Stoppable) -> Iterator[None]:
+        """The block in which CHILD runs.
+
+        Raises:
+            JobTerminated: At the end of the block, if the job was terminated meanwhile.
+        """
+        with self._lock:
+            self._children.add(child)
+            if self.is_terminated:
+                child.kill()
+            elif self._is_suspended:
+                child.suspend()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._children.discard(child)
+        self.check()
+
+    def check(self) -> None:
+        """Ends the job here if it was told to.
+
+        Raises:
+            JobTerminated: It was.
+        """
+        if self.is_terminated:
+            raise JobTerminated
+
+    def terminate(self) -> None:
+        """Ends everything that runs; the job ends when it notices."""
+        with self._lock:
+            self.is_terminated = True
+            for child in self._children:
+                child.kill()
+
+    def suspend(self) -> None:
+        """Stops the children."""
+        with self._lock:
+            self._is_suspended = True
+            for child in self._children:
+                child.suspend()
+
+    def resume(self) -> None:
+        """Lets the children go on."""
+        with self._lock:
+            self._is_suspended = False
+            for child in self._children:
+                child.resume()
+
+
+class CurrentJob(threading.local):
+    """Which job the calling thread runs."""
+
+    def __init__(self) -> None:
+        self.control = JobControl()
+
+    @contextmanager
+    def running(self, control: JobControl) -> Iterator[None]:
+        """Makes CONTROL the job of this thread."""
+        outer, self.control = self.control, control
+        try:
+            yield
+        finally:
+            self.control = outer

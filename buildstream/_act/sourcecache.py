@@ -1,0 +1,274 @@
+"""Sources: is everything there, fetch what is not, and stage it into the store (keys specification 2.8)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .._exceptions import BstError, PluginError
+from .._load.refs import load_ref_of_clone
+from .._load.resolved import ResolvedElement, ResolvedSource
+from .._load.sourcehost import SourceHost
+from .._messenger import Messenger
+from .._model.digest import Digest
+from .._plan.record import ElementRecord, SourceState
+from .._store.cas import Cas
+from .._store.cas_directory import CasDirectory
+from .._store.records import Records
+from .._utils_atomic import temporary_directory
+from ..source import AliasSubstitution, Source
+
+if TYPE_CHECKING:
+    from .._load.services import Services
+
+
+class SourceCache:
+    """The local source cache.
+
+    Args:
+        cas: Where staged sources are.
+        combined_records: The trees of all sources of an element, by the key of the list.
+        individual_records: The trees of single sources, by kind and key.
+        temporary: Directory for scratch trees, in the file system of the store.
+        services: For plugin objects made for one attempt to download.
+        messenger: Silences fetchers where that is due.
+    """
+
+    def __init__(
+        self,
+        cas: Cas,
+        combined_records: Records,
+        individual_records: Records,
+        temporary: str,
+        services: "Services",
+        messenger: Messenger,
+    ) -> None:
+        self._cas = cas
+        self._combined_records = combined_records
+        self._individual_records = individual_records
+        self._temporary = temporary
+        self._services = services
+        self._messenger = messenger
+
+    # what is there
+
+    def query(self, record: ElementRecord) -> None:
+        """Finds out and notes which of the sources of RECORD are there."""
+        if record.keys.sources is None:
+            record.source_state = SourceState.UNKNOWN
+        elif self.combined_tree(record) is not None:
+            record.source_state = SourceState.STAGED
+        elif all(self._is_cached(source) for source in record.element.sources):
+            record.source_state = SourceState.FETCHED
+        else:
+            record.source_state = SourceState.MISSING
+
+    def combined_tree(self, record: ElementRecord) -> Digest | None:
+        """The tree of all sources staged together, None if it is not in the store."""
+        assert record.keys.sources is not None
+        return self._complete(self._combined_records.read(record.keys.sources.combined))
+
+    def _individual_tree(self, source: ResolvedSource, key: str) -> Digest | None:
+        return self._complete(self._individual_records.read(f"{source.kind}/{key}"))
+
+    def _complete(self, data: bytes | None) -> Digest | None:
+        digest = None if data is None else _files_of_message(data)
+        if digest is None or not self._cas.contains_tree(digest):
+            return None
+        return digest
+
+    @staticmethod
+    def _is_cached(source: ResolvedSource) -> bool:
+        try:
+            return bool(source.plugin.is_cached())
+        except BstError as error:
+            from ..source import SourceError
+
+            if isinstance(error, SourceError):
+                raise
+            raise _cached_state_error(source, error) from error
+        except Exception as error:  # plugin code: whatever it raises is its bug, and no reason to crash
+            raise _cached_state_error(source, error) from error
+
+    # fetching
+
+    def fetch(self, record: ElementRecord) -> None:
+        """Makes the combined tree of RECORD's sources present in the store.
+
+        Runs in a job; nothing is done if it is there already.
+        """
+        if self.combined_tree(record) is not None:
+            return
+        assert record.keys.sources is not None
+        element = record.element
+        tree = CasDirectory(self._cas)
+        for source, key in zip(element.sources, record.keys.sources.individual):
+            if _needs_previous(source.plugin):
+                self._stage_on_top(element, source, tree)
+            else:
+                digest = self._ensure_individual(source, key)
+                tree._import_tree(digest, path=_destination(source))
+        digest = tree._digest()
+        self._cas.flush()
+        self._combined_records.write(record.keys.sources.combined, _message_of_files(digest))
+
+    def _ensure_individual(self, source: ResolvedSource, key: str) -> Digest:
+        """The tree of SOURCE staged alone, fetched and staged if need be."""
+        digest = self._individual_tree(source, key)
+        if digest is not None:
+            return digest
+        if not self._is_cached(source):
+            self._fetch_original(source, None)
+        digest = self._stage_alone(source)
+        self._cas.flush()
+        self._individual_records.write(f"{source.kind}/{key}", _message_of_files(digest))
+        return digest
+
+    def _stage_alone(self, source: ResolvedSource) -> Digest:
+        plugin = source.plugin
+        plugin.validate_cache()
+        if plugin.BST_STAGE_VIRTUAL_DIRECTORY:
+            directory = CasDirectory(self._cas)
+            plugin.stage_directory(directory)
+            return directory._digest()
+        with temporary_directory(self._temporary) as path:
+            plugin.stage(path)
+            return self._cas.import_directory(path, consume=True)
+
+    def _stage_on_top(self, element: ResolvedElement, source: ResolvedSource, tree: CasDirectory) -> None:
+        """Stages a source that sees the sources before it, into the subtree that is its directory."""
+        plugin = source.plugin
+        if not self._is_cached(source):
+            if plugin.BST_REQUIRES_PREVIOUS_SOURCES_FETCH:
+                with self._checked_out(tree, source) as previous:
+                    self._fetch_original(source, previous)
+            else:
+                self._fetch_original(source, None)
+        plugin.validate_cache()
+        destination = _destination(source)
+        subtree = tree.open_directory(destination, create=True) if destination else tree
+        if plugin.BST_STAGE_VIRTUAL_DIRECTORY:
+            plugin.stage_directory(subtree)
+            return
+        with self._checked_out(tree, source) as path:
+            plugin.stage(path)
+            digest = self._cas.import_directory(path)
+        tree._attach_pending(destination, lambda: digest)
+
+    @contextmanager
+    def _checked_out(self, tree: CasDirectory, source: ResolvedSource) -> Iterator[str]:
+        """A writable copy of what the earlier sources left in the directory of SOURCE."""
+        from .._store.checkout import export_directory
+
+        destination = _destination(source)
+        with temporary_directory(self._temporary) as path:
+            subtree = tree.open_directory(destination, create=True) if destination else tree
+            export_directory(self._cas, subtree._digest(), path)
+            yield path
+
+    def _fetch_original(self, source: ResolvedSource, previous: str | None) -> None:
+        arguments = {}
+        if source.plugin.BST_REQUIRES_PREVIOUS_SOURCES_FETCH:
+            arguments["previous_sources_dir"] = previous
+        with self._messenger.silence():
+            fetchers = source.plugin.get_source_fetchers()
+        if fetchers:
+            self._run_fetchers(source, fetchers)
+            return
+        host = source.plugin._host
+        assert isinstance(host, SourceHost)
+        alias = host.primary_alias
+        error: BstError | None = None
+        for substitution in host.substitutions(alias, tracking=False):
+            plugin = source.plugin
+            if substitution is not None and alias is not None:
+                plugin = self._clone(source, host, alias, substitution)
+            try:
+                plugin.fetch(**arguments)
+                return
+            except BstError as failure:
+                error = failure
+        if error is not None:
+            raise error
+
+    def _run_fetchers(self, source: ResolvedSource, fetchers: object) -> None:
+        host = source.plugin._host
+        assert isinstance(host, SourceHost)
+        iterator = iter(fetchers)  # type: ignore[call-overload]
+        while True:
+            # a generator: the next fetcher may depend on what the one before it has fetched
+            with self._messenger.silence():
+                fetcher = next(iterator, None)
+            if fetcher is None:
+                return
+            error: BstError | None = None
+            for substitution in host.substitutions(fetcher._get_alias(), tracking=False):
+                try:
+                    fetcher.fetch(substitution)
+                    error = None
+                    break
+                except BstError as failure:
+                    error = failure
+            if error is not None:
+                raise error
+
+    def _clone(
+        self, source: ResolvedSource, host: SourceHost, alias: str, substitution: AliasSubstitution
+    ) -> Source:
+        """A new object of the plugin with SUBSTITUTION forced on its primary alias."""
+        clone_host = SourceHost(
+            host.project,
+            host.full_name,
+            host.provenance,
+            self._services,
+            kind=host.kind,
+            element_name=host.element_name,
+            source_provenance=host.source_provenance,
+            is_first_pass=host.is_first_pass,
+            forced=(alias, substitution),
+        )
+        clone_host.bind(host.element)
+        clone = type(source.plugin)(clone_host, source.plugin.name)
+        clone_host.attach(clone)
+        clone.configure(source.config.clone())
+        clone_host.finish_configuring()
+        clone.preflight()
+        load_ref_of_clone(source.plugin, clone)
+        return clone
+
+
+def _needs_previous(source: Source) -> bool:
+    return source.BST_REQUIRES_PREVIOUS_SOURCES_FETCH or source.BST_REQUIRES_PREVIOUS_SOURCES_STAGE
+
+
+def _destination(source: ResolvedSource) -> str:
+    """Where SOURCE is staged in the combined tree: a normalised relative path."""
+    path = os.path.normpath("/" + (source.directory or "")).lstrip("/")
+    return path
+
+
+def _cached_state_error(source: ResolvedSource, error: Exception) -> PluginError:
+    return PluginError(
+        f"Source plugin '{source.kind}' failed to check its cached state: {error}", reason="source-bug"
+    )
+
+
+def _message_of_files(digest: Digest) -> bytes:
+    from .._protos.buildstream.v2.source_pb2 import Source as SourceMessage
+
+    message = SourceMessage()
+    message.files.hash, message.files.size_bytes = digest.hash, digest.size
+    return message.SerializeToString(deterministic=True)
+
+
+def _files_of_message(data: bytes) -> Digest | None:
+    from google.protobuf.message import DecodeError
+
+    from .._protos.buildstream.v2.source_pb2 import Source as SourceMessage
+
+    message = SourceMessage()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        return None
+    return Digest(message.files.hash, message.files.size_bytes)

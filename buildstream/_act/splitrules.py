@@ -1,0 +1,49 @@
+"""Which files of an artifact belong to which domains (plugin specification 8.11)."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from .._utils_glob import compile_globs
+from ..node import MappingNode
+
+PathFilter = Callable[[str], bool]
+
+
+@lru_cache(maxsize=1024)
+def _compile(globs: tuple[str, ...]) -> re.Pattern[str]:
+    """One pattern for all GLOBS of a domain; elements mostly share their rules."""
+    return compile_globs(globs)
+
+
+def split_filter(
+    rules: MappingNode | None,
+    *,
+    include: Sequence[str] | None,
+    exclude: Sequence[str] | None,
+    orphans: bool,
+) -> PathFilter | None:
+    """A function that tells whether a relative path is selected; None if everything is.
+
+    Args:
+        rules: The `split-rules` of the element, as they are at run time.
+        include: Domains to take, all of them if empty.
+        exclude: Domains to leave out; this wins.
+        orphans: Whether paths of no domain are taken.
+    """
+    if orphans and not include and not exclude:
+        return None
+    domains = {} if rules is None else {name: tuple(rules.get_str_list(name)) for name in rules.keys()}
+    patterns = {name: _compile(globs) for name, globs in domains.items() if globs}
+    included = [patterns[name] for name in (include or domains) if name in patterns]
+    excluded = [patterns[name] for name in (exclude or ()) if name in patterns]
+
+    def is_selected(path: str) -> bool:
+        absolute = "/" + path
+        if any(pattern.match(absolute) for pattern in excluded):
+            return False
+        if any(pattern.match(absolute) for pattern in included):
+            return True
+        return orphans and not any(pattern.match(absolute) for pattern in patterns.values())
+
+    return is_selected

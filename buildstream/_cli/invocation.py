@@ -1,0 +1,250 @@
+"""One invocation: from the global options to an App, and from its errors to an exit status."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import GlobalOptions
+
+if TYPE_CHECKING:
+    from .._commands.app import App, Settings
+    from .._config import UserConfig
+    from .._exceptions import BstError
+    from .._load.settings import LoadSettings
+    from .._messenger import Messenger
+    from .._ui.console import Console
+    from .._ui.style import Paint
+    from .frontend import FrontEnd
+
+_FAILURE = 255
+
+
+class Invocation:
+    """The App of a command with what the front end knows beside it."""
+
+    def __init__(self, options: GlobalOptions) -> None:
+        """Raises BstError if the user configuration is wrong."""
+        from .._config import environment_with_defaults
+
+        self.options = options
+        self.environment = environment_with_defaults(os.environ)
+        # programs that are started later find the same directories
+        os.environ.update(self.environment)
+        self.config = _load_config(options, self.environment)
+        self.is_interactive = _is_terminal() and not options.no_interactive
+        self.has_colors = _is_terminal() if options.colors is None else options.colors
+        self.console, self.messenger = self._make_console()
+        self.front_end = self._make_front_end()
+        self.app = self._make_app()
+
+    @property
+    def paint(self) -> "Paint":
+        """Applies colours to results."""
+        from .._ui.style import choose_paint
+
+        return choose_paint(colors=self.has_colors)
+
+    def _make_console(self) -> "tuple[Console, Messenger]":
+        import time
+
+        from .._messenger import Messenger
+        from .._ui.console import Console
+        from .._ui.logline import LogOptions
+        from .._version import __version__
+
+        options, logging = self.options, self.config.logging
+        console = Console(
+            sys.stderr,
+            LogOptions(
+                log_directory=self.config.logdir,
+                message_format=logging.message_format,
+                key_length=logging.key_length,
+                verbose=_choose(options.verbose, logging.verbose),
+                debug=self.is_debugging,
+                error_lines=_choose(options.error_lines, logging.error_lines),
+                message_lines=_choose(options.message_lines, logging.message_lines),
+            ),
+            colors=self.has_colors,
+            log_file=options.log_file,
+            throttled=logging.throttle_ui_updates,
+            status_bar=self._make_status_bar() if self.is_interactive else None,
+        )
+        messenger = Messenger(
+            console.handle,
+            time.time,
+            version=__version__,
+            key_length=logging.key_length,
+            subtask_report_s=0.0 if "BST_TEST_SUITE" in self.environment else 3.0,
+            on_progress=console.show_progress,
+        )
+        return console, messenger
+
+    def _make_status_bar(self) -> Any:
+        import shutil
+
+        from .._ui.statusbar import StatusBar, find_capabilities
+
+        capabilities = find_capabilities(self.environment.get("TERM", ""), sys.stderr.fileno())
+        if capabilities is None:
+            return None
+        return StatusBar(sys.stderr, capabilities, shutil.get_terminal_size, paint=self.paint)
+
+    @property
+    def is_debugging(self) -> bool:
+        """Whether debugging output is wanted."""
+        return _choose(self.options.debug, self.config.logging.debug)
+
+    def _make_front_end(self) -> "FrontEnd":
+        from .frontend import FrontEnd, Manners
+
+        manners = Manners(
+            element_format=self.config.logging.element_format,
+            can_ask=self.is_interactive,
+            asks_on_failure=self.is_interactive and self.options.on_error is None,
+            environment=self.environment,
+        )
+        return FrontEnd(self.console, self.messenger, manners, self._open_failed_sandbox)
+
+    def _open_failed_sandbox(self, name: str) -> None:
+        from .._commands.shell import shell
+        from .._exceptions import BstError
+
+        try:
+            shell(
+                self.app, target=name, command=(), build=True, use_buildtree=True, mounts=(), isolate=True
+            )
+        except BstError as error:
+            click.echo(f"Error while attempting to create interactive shell: {error}", err=True)
+
+    def _make_app(self) -> "App":
+        from .._commands.app import App
+
+        return App(
+            merge_settings(self.options, self.config),
+            _load_settings(self.options, self.config, self.environment),
+            self.messenger,
+            self.front_end,
+            start_directory=os.path.abspath(self.options.directory or os.getcwd()),
+        )
+
+
+def execute(context: click.Context, command: Callable[[Invocation], int | None]) -> None:
+    """Runs COMMAND and ends the program with the status that it gives, or that its error has."""
+    from .._exceptions import BstError
+
+    invocation = None
+    try:
+        invocation = Invocation(context.ensure_object(GlobalOptions))
+        try:
+            status = command(invocation) or 0
+        finally:
+            invocation.app.close()
+        sys.stdout.flush()
+    except BstError as error:
+        status = _end_with_error(error, invocation)
+    except RecursionError:
+        message = "Dependency depth is too large. Maximum recursion depth exceeded."
+        click.echo(f"RecursionError: {message}", err=True)
+        status = _FAILURE
+    except (OSError, click.ClickException, click.exceptions.Exit, click.Abort):
+        raise  # the command line library knows what these mean, a closed pipe among them
+    except Exception as error:  # noqa: BLE001 - a bug: the person gets a line that can be reported
+        status = _end_with_bug(error, invocation)
+    context.exit(status)
+
+
+def merge_settings(options: GlobalOptions, config: "UserConfig") -> "Settings":
+    """The settings of an App: the user configuration, overridden by OPTIONS."""
+    from .._commands.app import Settings
+
+    strict = {name: project.strict for name, project in config.projects.items()}
+
+    def is_strict(project_name: str) -> bool:
+        if options.strict is not None:
+            return options.strict
+        configured = strict.get(project_name)
+        return True if configured is None else configured
+
+    scheduler = config.scheduler
+    return Settings(
+        configuration_file=config.path,
+        cache_directory=config.cachedir,
+        log_directory=config.logdir,
+        source_directory=config.sourcedir,
+        fetchers=_choose(options.fetchers, scheduler.fetchers),
+        builders=_choose(options.builders, scheduler.builders),
+        pushers=_choose(options.pushers, scheduler.pushers),
+        network_retries=_choose(options.network_retries, scheduler.network_retries),
+        on_error=_choose(options.on_error, scheduler.on_error.value),
+        retry_failed=config.build.retry_failed,
+        build_dependencies=config.build.dependencies,
+        cache_buildtrees=_choose(options.cache_buildtrees, config.cache.cache_buildtrees.value),
+        is_strict=is_strict,
+    )
+
+
+def _load_settings(
+    options: GlobalOptions, config: "UserConfig", environment: dict[str, str]
+) -> "LoadSettings":
+    from .._config import effective_max_jobs
+    from .._load.settings import LoadSettings
+
+    return LoadSettings(
+        max_jobs=effective_max_jobs(_choose(options.max_jobs, config.build.max_jobs)),
+        source_directory=config.sourcedir,
+        cli_options=options.option,
+        default_mirror=options.default_mirror,
+        fetch_policy=config.fetch_policy.value,
+        track_policy=config.track_policy.value,
+        overrides={name: project.loading for name, project in config.projects.items()},
+        host_environment=environment,
+    )
+
+
+def _load_config(options: GlobalOptions, environment: dict[str, str]) -> "UserConfig":
+    from .._config import load_user_config
+    from .._exceptions import LoadError
+
+    try:
+        return load_user_config(options.config, environment)
+    except LoadError as error:
+        assert isinstance(error.reason, object)
+        raise LoadError(
+            f"Error loading user configuration: {error}", error.reason, detail=error.detail  # type: ignore[arg-type]
+        ) from error
+
+
+def _end_with_error(error: "BstError", invocation: Invocation | None) -> int:
+    from .._ui.errors import render_error
+    from .testhook import record_errors
+
+    cause = error.__cause__
+    task = cause if not str(error) else None
+    record_errors(os.environ, main=error, task=task)  # type: ignore[arg-type]
+    is_debugging = invocation is not None and invocation.is_debugging
+    click.echo(render_error(error, debug=is_debugging), err=True, nl=False)
+    return _FAILURE
+
+
+def _end_with_bug(error: Exception, invocation: Invocation | None) -> int:
+    import traceback
+
+    from .._model.message import MessageType
+
+    detail = "".join(traceback.format_exception(error))
+    if invocation is None:
+        click.echo(f"BUG: {error}\n\n{detail}", err=True)
+    else:
+        invocation.messenger.send(MessageType.BUG, str(error), detail=detail)
+    return _FAILURE
+
+
+def _choose(given: Any, configured: Any) -> Any:
+    return configured if given is None else given
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty() and sys.stderr.isatty()

@@ -1,0 +1,171 @@
+"""What every command works with: settings, messages, the project, the local cache."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from .._act.services import EngineServices, StorePaths
+from .._load.projectkeys import find_project_conf
+from .._load.projectloader import ProjectLoader
+from .._load.settings import LoadSettings
+from .._messenger import Messenger
+from .._model.session import SessionHeading, SessionSummary
+
+if TYPE_CHECKING:
+    from .._act.artifacts import ArtifactCache
+    from .._act.sourcecache import SourceCache
+    from .._load.project import Project
+    from .._schedule.scheduler import Decision, Scheduler
+    from .._store.cas import Cas
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The user configuration and the global options, merged."""
+
+    configuration_file: str | None
+    cache_directory: str
+    log_directory: str
+    source_directory: str
+    fetchers: int
+    builders: int
+    pushers: int
+    network_retries: int
+    on_error: str
+    retry_failed: bool
+    build_dependencies: str  # what `bst build` considers without --deps
+    cache_buildtrees: str  # always, auto or never
+    is_strict: Callable[[str], bool]  # by name of the toplevel project
+    is_durable: bool = True
+
+
+class UserInterface(Protocol):
+    """What commands need of the front end while they run."""
+
+    can_ask: bool  # whether there is a person to ask
+    asks_on_failure: bool  # whether that person wants to decide about failures
+
+    def show_heading(self, heading: SessionHeading) -> None: ...
+
+    def start_session(self, name: str, scheduler: "Scheduler", total: int) -> None: ...
+
+    def tick(self, scheduler: "Scheduler") -> None: ...
+
+    def end_session(self) -> None: ...
+
+    def show_summary(self, summary: SessionSummary) -> None: ...
+
+    def ask_on_interrupt(self) -> "Decision": ...
+
+    def ask_on_failure(self, job: object, result: object) -> "Decision": ...
+
+
+class App:
+    """One invocation of the program.
+
+    Args:
+        settings: How the user wants things done.
+        load_settings: What loading depends on besides files.
+        messenger: Where messages go.
+        ui: The front end.
+        start_directory: Where the search for a project begins.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        load_settings: LoadSettings,
+        messenger: Messenger,
+        ui: UserInterface,
+        *,
+        start_directory: str,
+    ) -> None:
+        self.settings = settings
+        self.messenger = messenger
+        self.ui = ui
+        self.paths = StorePaths(settings.cache_directory)
+        self.services = EngineServices(
+            messenger,
+            self.paths,
+            lambda: self.cas,
+            keeps_buildtrees=settings.cache_buildtrees == "always",
+            search_path=load_settings.host_environment.get("PATH", ""),
+        )
+        # replaced by what shows the progress of loading
+        self.on_element_loaded: Callable[[str], None] = lambda _: None
+        self.on_element_resolved: Callable[[], None] = lambda: None
+        self._load_settings = load_settings
+        self._start_directory = start_directory
+        self._loader: ProjectLoader | None = None
+        self._is_project_open = False
+        self.default_element: str | None = None  # that of the workspace the command was started in
+        self._cas: Cas | None = None
+        self._artifacts: ArtifactCache | None = None
+        self._sources: SourceCache | None = None
+
+    def close(self) -> None:
+        """Ends helper programs and empties the trash."""
+        self.services.close()
+        if self._cas is not None:
+            self._cas.empty_trash()
+
+    # the project
+
+    def open_project(self) -> ProjectLoader | None:
+        """The loader with the toplevel project open, None if there is no project."""
+        if not self._is_project_open:
+            self._is_project_open = True
+            directory, self.default_element = find_project_conf(self._start_directory)
+            if directory is not None:
+                self._loader = ProjectLoader(
+                    self._load_settings,
+                    self.services,
+                    progress=lambda name: self.on_element_loaded(name),
+                    resolved=lambda: self.on_element_resolved(),
+                )
+                self._loader.open(directory)
+        return self._loader
+
+    def is_strict(self, project: "Project") -> bool:
+        """Whether an artifact is good only if its strict key fits."""
+        return self.settings.is_strict(project.name)
+
+    # the local cache, opened when it is first needed
+
+    @property
+    def cas(self) -> "Cas":
+        """The content store."""
+        if self._cas is None:
+            from .._store.cas import Cas
+
+            self._cas = Cas(self.paths.cas, durable=self.settings.is_durable)
+        return self._cas
+
+    @property
+    def artifacts(self) -> "ArtifactCache":
+        """The artifact cache."""
+        if self._artifacts is None:
+            from .._act.artifacts import ArtifactCache
+            from .._store.records import artifact_records
+
+            self._artifacts = ArtifactCache(self.cas, artifact_records(self.paths.cache))
+            self.services.artifacts = self._artifacts
+        return self._artifacts
+
+    @property
+    def sources(self) -> "SourceCache":
+        """The source cache."""
+        if self._sources is None:
+            from .._act.sourcecache import SourceCache
+            from .._store.records import element_source_records, source_records
+
+            self._sources = SourceCache(
+                self.cas,
+                element_source_records(self.paths.cache),
+                source_records(self.paths.cache),
+                self.paths.temporary,
+                self.services,
+                self.messenger,
+            )
+            self.services.sources = self._sources
+        return self._sources

@@ -1,0 +1,58 @@
+"""`bst artifact list-contents`: which files artifacts hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._model.digest import Digest
+from .._model.message import MessageType
+from .._store.cas_directory import CasDirectory
+from ..storage import FileType
+from .app import App
+from .artifacttargets import load_artifact_targets
+
+
+@dataclass(frozen=True, slots=True)
+class ContentEntry:
+    """One entry of an artifact."""
+
+    path: str
+    kind: str  # "dir", "reg", "exe" or "link"
+    size: int  # bytes; 0 for directories, the length of the target for links
+    target: str | None  # of a link
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactContents:
+    """The entries of one artifact, in staging order."""
+
+    name: str
+    entries: tuple[ContentEntry, ...] | None  # None if the artifact has no files at all
+
+
+def artifact_contents(app: App, *, artifacts: Sequence[str]) -> list[ArtifactContents]:
+    """The contents of those of ARTIFACTS that are cached; the others are warned of."""
+    targets, _ = load_artifact_targets(app, artifacts)
+    result = []
+    for target in targets:
+        if target.artifact is None:
+            app.messenger.send(MessageType.WARN, f"{target.ref} is not cached")
+            continue
+        files = target.artifact.files
+        entries = None if files is None else _entries(app, files)
+        result.append(ArtifactContents(target.name, entries))
+    return result
+
+
+def _entries(app: App, digest: Digest) -> tuple[ContentEntry, ...]:
+    directory = CasDirectory(app.cas, digest)
+    entries = []
+    for path in directory.list_relative_paths():
+        facts = directory.stat(path)
+        if facts.file_type == FileType.DIRECTORY:
+            entries.append(ContentEntry(path, "dir", 0, None))
+        elif facts.file_type == FileType.SYMLINK:
+            target = directory.readlink(path)
+            entries.append(ContentEntry(path, "link", len(target.encode()), target))
+        else:
+            entries.append(ContentEntry(path, "exe" if facts.executable else "reg", facts.size, None))
+    return tuple(entries)

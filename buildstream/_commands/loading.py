@@ -1,0 +1,175 @@
+"""From target words to a pipeline with keys, the way every command starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .._exceptions import PipelineError, StreamError
+from .._keys.elementkeys import KeyTable
+from .._load.projectloader import ProjectLoader
+from .._load.resolved import ResolvedElement
+from .._load.targets import Targets, classify, default_targets, match_elements
+from .._model.message import MessageType
+from .._plan.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from .._load.project import Project
+    from .app import App
+
+NO_PROJECT = "No project.conf or active workspace was located"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTargets:
+    """A pipeline and what was asked for."""
+
+    pipeline: Pipeline
+    targets: list[ResolvedElement]
+    excepted: list[ResolvedElement]
+    projects: "list[Project]" = field(default_factory=list)  # in load order
+
+
+def load_elements(
+    app: "App",
+    words: Sequence[str],
+    *,
+    excepted: Sequence[str] = (),
+    ignores_junctions_by_default: bool = False,
+) -> LoadedTargets:
+    """Loads the elements that WORDS name, or the default targets, and everything they reach.
+
+    Args:
+        excepted: Names of `--except`.
+        ignores_junctions_by_default: Whether junction elements are dropped from default targets.
+
+    Raises:
+        BstError: Anything wrong in the project or with the words.
+    """
+    targets = classify(words, accepts_artifacts=False)
+    loader = app.open_project()
+    names, are_default = element_names(app, loader, targets)
+    return load_names(
+        app, loader, names, excepted=excepted, drops_junctions=are_default and ignores_junctions_by_default
+    )
+
+
+def element_names(app: "App", loader: ProjectLoader | None, targets: Targets) -> tuple[list[str], bool]:
+    """The element names of TARGETS, globs resolved, and whether they are the default targets."""
+    if loader is None:
+        if targets.elements:
+            raise StreamError(
+                f"Unable to load elements: {', '.join(targets.elements)}",
+                detail=NO_PROJECT,
+                reason="project-not-loaded",
+            )
+        if targets.element_globs:
+            raise StreamError(
+                "Element glob expressions were specified without any project directory: "
+                + ", ".join(targets.element_globs),
+                reason="glob-elements-without-project",
+            )
+        raise StreamError(
+            "Unable to determine default targets", detail=NO_PROJECT, reason="project-not-loaded"
+        )
+    project = loader.projects[0]
+    names = list(targets.elements)
+    for pattern, matches in match_elements(project, targets.element_globs).items():
+        if not matches:
+            app.messenger.send(
+                MessageType.WARN, f"No elements matched the glob expression: {pattern}"
+            )
+        names += matches
+    names = list(dict.fromkeys(names))
+    if names or targets.element_globs:
+        return names, False
+    if app.default_element:
+        return [app.default_element], False
+    return default_targets(project)[0], True
+
+
+def load_names(
+    app: "App",
+    loader: ProjectLoader,
+    names: Sequence[str],
+    *,
+    excepted: Sequence[str] = (),
+    drops_junctions: bool = False,
+) -> LoadedTargets:
+    """Loads and resolves NAMES, and computes their keys."""
+    project = loader.projects[0]
+    assert project.loader is not None
+    with app.messenger.simple_task("Loading elements") as task:
+        app.on_element_loaded = lambda _: task.advance()
+        loaded, _ = project.loader.load([*names, *excepted])
+        project.complete()
+    with app.messenger.simple_task("Resolving elements") as task:
+        app.on_element_resolved = task.advance
+        resolved = [loader.resolver.resolve(element) for element in loaded]
+        elements = loader.resolver.elements
+        table = KeyTable(elements)
+        pipeline = Pipeline(elements, table, is_strict=app.is_strict(project))
+        app.services.pipeline = pipeline
+        task.set_maximum(len(elements))
+        table.compute()
+        for record in pipeline.records:
+            pipeline.refresh_keys(record)
+    _warn_of_projects(app, loader)
+    targets = resolved[: len(names)]
+    if drops_junctions:
+        targets = [element for element in targets if element.kind != "junction"]
+    return LoadedTargets(pipeline, targets, resolved[len(names) :], loader.projects)
+
+
+def _warn_of_projects(app: "App", loader: ProjectLoader) -> None:
+    for project in loader.projects:
+        for text in project.warnings:
+            app.messenger.send(MessageType.WARN, text)
+        if project.redundant_refs:
+            app.messenger.send(
+                MessageType.WARN,
+                "Ignoring redundant source references",
+                detail="\n".join(project.redundant_refs),
+            )
+
+
+def check_resolved(elements: Sequence[ResolvedElement]) -> None:
+    """Checks that every source of ELEMENTS has a ref.
+
+    Raises:
+        PipelineError: `inconsistent-pipeline`, listing what is missing.
+    """
+    lines = []
+    for element in elements:
+        missing = [source for source in element.sources if not source.plugin.is_resolved()]
+        if missing:
+            lines += [f"  Element: {element.full_name} is inconsistent"]
+            lines += [f"    {source.plugin} is missing ref" for source in missing]
+    if lines:
+        lines += ["", "Try tracking these elements first with `bst source track`"]
+        raise PipelineError(
+            "Inconsistent pipeline",
+            detail="Exact versions are missing for the following elements:\n\n" + "\n".join(lines),
+            reason="inconsistent-pipeline",
+        )
+
+
+def query(
+    app: "App",
+    loaded: LoadedTargets,
+    elements: Sequence[ResolvedElement],
+    *,
+    with_sources: bool = True,
+    discards_failures: bool = False,
+) -> None:
+    """Finds out what the local cache has for ELEMENTS."""
+    pipeline = loaded.pipeline
+    with app.messenger.simple_task("Query cache") as task:
+        task.set_maximum(len(elements))
+        for element in elements:
+            record = pipeline.record(element)
+            app.artifacts.query(
+                record, is_strict=pipeline.is_strict, discards_failures=discards_failures
+            )
+            if with_sources and not record.is_cached:
+                app.sources.query(record)
+            task.advance()

@@ -1,0 +1,165 @@
+"""A session: heading, scheduler, summary; what build and source fetch have in common."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._exceptions import StreamError
+from .._load.pluginregistry import PluginType
+from .._load.project import Project
+from .._load.resolved import ResolvedElement, pipeline_order
+from .._model.message import MessageType
+from .._model.session import ProjectFacts, QueueTally, SessionHeading, SessionSummary, UserSettings
+from .._plan.record import ElementRecord
+from .._schedule.queue import Queue, Token
+from .._schedule.scheduler import Decision, OnError, Scheduler, SchedulerSettings, SessionResult
+from .app import App
+from .loading import LoadedTargets
+from .views import element_views
+
+
+@dataclass(slots=True)
+class Session:
+    """A session that is about to run.
+
+    Attributes:
+        name: As it is shown: "Build", "Fetch".
+        queues: In the order that elements pass through them.
+        order: Every element the session may be about; those that come first start first.
+    """
+
+    name: str
+    app: App
+    loaded: LoadedTargets
+    queues: Sequence[Queue]
+    order: Sequence[ResolvedElement]
+    started_s: float
+
+    def run(self, initial: Sequence[ElementRecord]) -> None:
+        """Shows the heading, runs INITIAL and whatever becomes required, shows the summary.
+
+        Raises:
+            StreamError: Some job failed, or the session was terminated.
+        """
+        app = self.app
+        pipeline = self.loaded.pipeline
+        everything = pipeline_order(self.loaded.targets)
+        app.ui.show_heading(self._heading(everything))
+        keys_before = {record: record.strong_key for record in pipeline.records}
+        priorities = {element: position for position, element in enumerate(self.order)}
+        scheduler = Scheduler(
+            self.queues,
+            self._settings(),
+            app.messenger,
+            app.services.jobs,
+            priorities=lambda record: priorities.get(record.element, len(priorities)),
+            tick=lambda: app.ui.tick(scheduler),
+        )
+        app.ui.start_session(self.name, scheduler, len(everything))
+        pipeline.on_required = lambda record: scheduler.add([record])
+        scheduler.add(sorted(initial, key=lambda record: priorities.get(record.element, 0)))
+        try:
+            result = scheduler.run()
+        finally:
+            pipeline.on_required = None
+            app.ui.end_session()
+        self._report(result, len(everything), keys_before)
+
+    def _settings(self) -> SchedulerSettings:
+        app = self.app
+        settings = app.settings
+        is_asking = app.ui.can_ask
+        return SchedulerSettings(
+            tokens={
+                Token.DOWNLOAD: settings.fetchers,
+                Token.PROCESS: settings.builders,
+                Token.UPLOAD: settings.pushers,
+            },
+            network_retries=settings.network_retries,
+            on_error=OnError(settings.on_error),
+            log_directory=settings.log_directory,
+            ask_on_failure=self._ask_on_failure if is_asking and app.ui.asks_on_failure else None,
+            ask_on_interrupt=app.ui.ask_on_interrupt if is_asking else None,
+        )
+
+    def _ask_on_failure(self, job: object, result: object) -> Decision:
+        return self.app.ui.ask_on_failure(job, result)
+
+    def _report(
+        self, result: SessionResult, total: int, keys_before: dict[ElementRecord, str | None]
+    ) -> None:
+        app = self.app
+        elapsed_s = app.messenger.now_s() - self.started_s
+        if result.was_terminated:
+            app.messenger.send(MessageType.WARN, f"{self.name} Terminated")
+        elif result.failed:
+            app.messenger.send(MessageType.FAIL, self.name, elapsed_s=elapsed_s)
+        else:
+            app.messenger.send(MessageType.SUCCESS, self.name, elapsed_s=elapsed_s)
+        changed = [
+            record.element
+            for record, key in keys_before.items()
+            if record.strong_key != key and record.is_required
+        ]
+        app.ui.show_summary(
+            SessionSummary(
+                total=total,
+                session=result.session_elements,
+                queues=tuple(
+                    QueueTally(queue.action, queue.complete_name, queue.processed, queue.skipped, queue.failed)
+                    for queue in self.queues
+                ),
+                failed=tuple(dict.fromkeys(record.element.full_name for record, _ in result.failed)),
+                changed=element_views(app, self.loaded.pipeline, changed),
+            )
+        )
+        if result.failed:
+            error = result.failed[-1][1].error
+            raise StreamError() from error
+        if result.was_terminated:
+            raise StreamError()
+
+    # the heading
+
+    def _heading(self, everything: Sequence[ResolvedElement]) -> SessionHeading:
+        from .._version import __version__
+
+        app = self.app
+        settings = app.settings
+        project = self.loaded.projects[0]
+        return SessionHeading(
+            version=__version__,
+            started_s=time.time(),
+            targets=tuple(element.name for element in self.loaded.targets),
+            settings=UserSettings(
+                configuration_file=settings.configuration_file,
+                cache_directory=settings.cache_directory,
+                log_directory=settings.log_directory,
+                source_directory=settings.source_directory,
+                build_directory=app.paths.build,
+                is_strict=self.loaded.pipeline.is_strict,
+                fetchers=settings.fetchers,
+                builders=settings.builders,
+                pushers=settings.pushers,
+                network_retries=settings.network_retries,
+            ),
+            project=(project.name, project.directory),
+            projects=tuple(_project_facts(project) for project in self.loaded.projects),
+            pipeline=element_views(app, self.loaded.pipeline, everything),
+        )
+
+
+def _project_facts(project: Project) -> ProjectFacts:
+    junction = project.junction
+
+    def used(plugin_type: PluginType) -> tuple[tuple[str, str], ...]:
+        return tuple((loaded.kind, loaded.display) for loaded in project.registries[plugin_type].loaded())
+
+    return ProjectFacts(
+        name=project.name,
+        junction_path=junction.full_name if junction else None,
+        loaded_by=junction.provenance if junction else None,
+        options=tuple(project.options.printable()),
+        element_plugins=used(PluginType.ELEMENT),
+        source_plugins=used(PluginType.SOURCE),
+    )

@@ -1,0 +1,36 @@
+"""`bst show`: what the elements of a pipeline are, and in which state."""
+
+from collections.abc import Sequence
+
+from .._load.resolved import pipeline_order
+from .._model.elementrow import ElementView
+from .._plan.selection import except_elements, select
+from .app import App
+from .loading import load_elements, query
+from .views import element_views
+
+
+def show(
+    app: App,
+    *,
+    elements: Sequence[str],
+    excepted: Sequence[str],
+    deps: str,
+    order: str,
+    needs_state: bool,
+) -> tuple[ElementView, ...]:
+    """The elements that `bst show` reports, in the order to be shown.
+
+    Args:
+        order: "stage" or "alpha".
+        needs_state: Whether the local cache has to be asked.
+    """
+    loaded = load_elements(app, elements, excepted=excepted)
+    selected = select(loaded.targets, deps)
+    selected = except_elements(loaded.targets, selected, loaded.excepted)
+    if needs_state:
+        loaded.pipeline.require(selected, "none" if deps == "none" else "run")
+        query(app, loaded, pipeline_order(selected))
+    if order == "alpha":
+        selected = sorted(selected, key=lambda element: element.name)
+    return element_views(app, loaded.pipeline, selected)

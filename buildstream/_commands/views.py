@@ -1,0 +1,63 @@
+"""Elements as the front end sees them."""
+
+from collections.abc import Iterable
+
+from .._load.resolved import ResolvedElement
+from .._load.yamldump import dump
+from .._model.elementrow import ElementView
+from .._model.message import MessageType
+from .._plan.pipeline import Pipeline
+from .._plan.record import ElementRecord
+from .._plan.states import display_state
+from .app import App
+
+
+def element_views(
+    app: App, pipeline: Pipeline, elements: Iterable[ResolvedElement]
+) -> tuple[ElementView, ...]:
+    """The views of ELEMENTS; everything costly in them is computed when it is shown."""
+    return tuple(_view(app, pipeline, pipeline.record(element)) for element in elements)
+
+
+def _view(app: App, pipeline: Pipeline, record: ElementRecord) -> ElementView:
+    element = record.element
+    build, runtime = element.build_dependencies, element.runtime_dependencies
+    return ElementView(
+        name=element.full_name,
+        kind=element.kind,
+        label=lambda: record.label,
+        state=lambda: display_state(record, pipeline),
+        description=element.description,
+        config=lambda: dump(element.config.strip_node_info()),
+        variables=lambda: dump(dict(element.variables.items())),
+        environment=lambda: dump(dict(element.environment)),
+        public=lambda: dump(element.public.strip_node_info()),
+        dependencies=lambda: _names([*build, *(child for child in runtime if child not in build)]),
+        build_dependencies=lambda: _names(build),
+        runtime_dependencies=lambda: _names(runtime),
+        source_info=lambda: _source_info(element),
+        artifact_cas_digest=lambda: _files_digest(app, record),
+    )
+
+
+def _names(elements: Iterable[ResolvedElement]) -> str:
+    return dump([element.full_name for element in elements]).rstrip("\n")
+
+
+def _source_info(element: ResolvedElement) -> str:
+    infos = []
+    for source in element.sources:
+        infos += [info.serialize() for info in source.plugin.collect_source_info() or ()]
+    return dump(infos)
+
+
+def _files_digest(app: App, record: ElementRecord) -> str:
+    artifact = record.artifact
+    if artifact is None:
+        app.messenger.send(
+            MessageType.WARN,
+            "Cannot obtain CAS digest because artifact is not cached",
+            element=record.label,
+        )
+        return ""
+    return str(artifact.files) if artifact.files is not None else ""

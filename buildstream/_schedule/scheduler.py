@@ -1,0 +1,304 @@
+"""The scheduler: moves elements through queues and runs jobs in threads.
+
+Element state changes in the main thread only, which runs the event loop.  Jobs
+wait for sandboxes and downloads in threads of a pool; nothing is forked.
+"""
+
+import signal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from .._act.jobcontrol import CurrentJob
+from .._messenger import Messenger
+from .._model.message import MessageType
+from .._plan.record import ElementRecord
+from .job import Job, JobResult, JobStatus
+from .queue import Queue, Token
+
+if TYPE_CHECKING:
+    import asyncio
+
+# how long terminated jobs may take before the program ends without them
+TERMINATION_LIMIT_S = 15.0
+
+
+class OnError(Enum):
+    """What a failed job means for the others."""
+
+    CONTINUE = "continue"  # everything that does not depend on it goes on
+    QUIT = "quit"  # what runs may finish
+    TERMINATE = "terminate"  # what runs is ended
+
+
+class Decision(Enum):
+    """What a person wants done after a failure or an interrupt."""
+
+    CONTINUE = "continue"
+    QUIT = "quit"
+    TERMINATE = "terminate"
+    RETRY = "retry"
+
+
+@dataclass(slots=True)
+class SchedulerSettings:
+    """Limits and policies of a session."""
+
+    tokens: Mapping[Token, int]  # 0 and less: no limit
+    network_retries: int
+    on_error: OnError
+    log_directory: str
+    # asked in the main thread; None where nobody can be asked
+    ask_on_failure: Callable[[Job, JobResult], Decision] | None = None
+    ask_on_interrupt: Callable[[], Decision] | None = None
+
+
+@dataclass(slots=True)
+class SessionResult:
+    """How a session ended."""
+
+    failed: list[tuple[ElementRecord, JobResult]] = field(default_factory=list)
+    was_terminated: bool = False
+    session_elements: int = 0  # those that entered the first queue
+
+
+class Scheduler:
+    """Runs one session.
+
+    Args:
+        queues: In the order that elements pass through them.
+        settings: Limits and policies.
+        messenger: Where messages go.
+        current: Tells each thread which job it runs.
+        priorities: Position of each element in the build plan; low ones start first.
+        tick: Called about once a second while jobs run, for a status display.
+    """
+
+    def __init__(
+        self,
+        queues: Sequence[Queue],
+        settings: SchedulerSettings,
+        messenger: Messenger,
+        current: CurrentJob,
+        *,
+        priorities: Callable[[ElementRecord], int],
+        tick: Callable[[], None] | None = None,
+    ) -> None:
+        self.queues = queues
+        self.settings = settings
+        self.result = SessionResult()
+        self.active: list[Job] = []  # in order of their start
+        self._messenger = messenger
+        self._current = current
+        self._priorities = priorities
+        self._tick = tick
+        self._free = {token: count if count > 0 else 1 << 30 for token, count in settings.tokens.items()}
+        self._is_quitting = False
+        self._is_terminating = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._finished: asyncio.Event | None = None
+        self._pool: object = None
+
+    # elements
+
+    def add(self, records: Iterable[ElementRecord]) -> None:
+        """Lets RECORDS enter the first queue; may be called while the session runs."""
+        for record in records:
+            self.result.session_elements += 1
+            self._enter(0, record)
+
+    def _enter(self, position: int, record: ElementRecord) -> None:
+        # not recursive: an element may be skipped by many queues
+        while position < len(self.queues):
+            skipped: list[ElementRecord] = []
+            self.queues[position].enter(record, self._priorities(record), skipped.append)
+            if not skipped:
+                return
+            self._release(record)
+            position += 1
+
+    def _release(self, record: ElementRecord) -> None:
+        """Whoever waited for RECORD looks again."""
+        for position, queue in enumerate(self.queues):
+            for waiting in queue.release(record):
+                self._enter(position, waiting)
+
+    # the loop
+
+    def run(self) -> SessionResult:
+        """Runs until nothing is left to do, or until the session is quit or terminated."""
+        if not any(queue._ready for queue in self.queues):
+            return self.result  # nothing to do: no event loop, no threads
+        import asyncio
+        from concurrent.futures import ThreadPoolExecutor
+
+        workers = sum(max(1, min(count, 64)) for count in self.settings.tokens.values())
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="job")
+        try:
+            asyncio.run(self._run())
+        finally:
+            self._pool.shutdown(wait=not self._is_terminating, cancel_futures=True)
+        return self.result
+
+    async def _run(self) -> None:
+        import asyncio
+
+        self._loop = asyncio.get_running_loop()
+        self._finished = asyncio.Event()
+        self._loop.add_signal_handler(signal.SIGINT, self._on_interrupt)
+        self._loop.add_signal_handler(signal.SIGTERM, self._on_terminate_signal)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._on_suspend)
+        try:
+            self._start_jobs()
+            while self.active:
+                limit = TERMINATION_LIMIT_S if self._is_terminating else 1.0
+                try:
+                    await asyncio.wait_for(self._finished.wait(), limit)
+                except asyncio.TimeoutError:
+                    if self._is_terminating:
+                        return
+                self._finished.clear()
+                if self._tick:
+                    self._tick()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
+                self._loop.remove_signal_handler(number)
+
+    def _start_jobs(self) -> None:
+        """Starts what can be started; later queues first, so that elements are finished early."""
+        if self._is_terminating:
+            return
+        imperative = next((i for i, queue in enumerate(self.queues) if queue.is_imperative), len(self.queues))
+        for position in reversed(range(len(self.queues))):
+            if self._is_quitting and position <= imperative:
+                continue
+            queue = self.queues[position]
+            while self._free.get(queue.token, 1) > 0:
+                record = queue.pop()
+                if record is None:
+                    break
+                self._free[queue.token] -= 1
+                self._start(self._make_job(queue, record))
+
+    def _make_job(self, queue: Queue, record: ElementRecord) -> Job:
+        return Job(
+            queue,
+            record,
+            self.settings.log_directory,
+            self._messenger,
+            self._current,
+            max_tries=1 + self.settings.network_retries if queue.has_retries else 1,
+        )
+
+    def _start(self, job: Job) -> None:
+        assert self._loop is not None
+        if job not in self.active:
+            self.active.append(job)
+        future = self._loop.run_in_executor(self._pool, job.run)  # type: ignore[arg-type]
+        future.add_done_callback(lambda done: self._job_done(job, done.result()))
+
+    def _job_done(self, job: Job, result: JobResult) -> None:
+        assert self._finished is not None
+        if result.status is JobStatus.FAILED_TEMPORARILY and not self._is_terminating:
+            self._start(job)
+            return
+        self.active.remove(job)
+        self._free[job.queue.token] += 1
+        self._settle(job, result)
+        self._start_jobs()
+        self._finished.set()
+
+    def _settle(self, job: Job, result: JobResult) -> None:
+        """Takes the result of a job that has ended for good into account."""
+        queue, record = job.queue, job.record
+        if result.status is JobStatus.OK:
+            queue.processed += 1
+        elif result.status in (JobStatus.SKIPPED, JobStatus.TERMINATED):
+            queue.skipped += 1
+        else:
+            queue.failed += 1
+            self.result.failed.append((record, result))
+        if result.value is not None or result.status is JobStatus.OK:
+            queue.work.finish(record, result.value)
+        if result.status in (JobStatus.FAILED, JobStatus.FAILED_TEMPORARILY):
+            self._on_failure(job, result)
+        if result.status is not JobStatus.TERMINATED:
+            self._enter(self.queues.index(queue) + 1, record)
+            self._release(record)
+
+    # policies and signals
+
+    def _on_failure(self, job: Job, result: JobResult) -> None:
+        if self._is_terminating or self._is_quitting:
+            return
+        decision = Decision(self.settings.on_error.value)
+        if self.settings.ask_on_failure is not None:
+            self.suspend()
+            try:
+                decision = self.settings.ask_on_failure(job, result)
+            finally:
+                self.resume()
+        if decision is Decision.RETRY:
+            self.result.failed.pop()
+            job.queue.failed -= 1
+            job.queue.push(job.record, self._priorities(job.record))
+        else:
+            self._decide(decision)
+
+    def _decide(self, decision: Decision) -> None:
+        if decision is Decision.QUIT:
+            self._is_quitting = True
+        elif decision is Decision.TERMINATE:
+            self.terminate()
+
+    def terminate(self) -> None:
+        """Ends all jobs now."""
+        self._is_terminating = True
+        self.result.was_terminated = True
+        for job in self.active:
+            self._messenger.send(
+                MessageType.STATUS, f"{job.queue.action} terminating", element=job.record.label
+            )
+            job.control.terminate()
+
+    def suspend(self) -> None:
+        """Stops everything that runs; clocks stand still."""
+        self._messenger.pause()
+        for job in self.active:
+            job.control.suspend()
+
+    def resume(self) -> None:
+        """Lets everything go on."""
+        for job in self.active:
+            job.control.resume()
+        self._messenger.resume()
+
+    def _on_interrupt(self) -> None:
+        if self._is_terminating:
+            return
+        if self.settings.ask_on_interrupt is None:
+            self.terminate()
+            return
+        self.suspend()
+        try:
+            decision = self.settings.ask_on_interrupt()
+        finally:
+            self.resume()
+        self._decide(decision)
+
+    def _on_terminate_signal(self) -> None:
+        self._messenger.note_termination()
+        self.terminate()
+
+    def _on_suspend(self) -> None:
+        import os
+
+        assert self._loop is not None
+        self.suspend()
+        self._loop.remove_signal_handler(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        # continues here once the shell has sent SIGCONT
+        self._loop.add_signal_handler(signal.SIGTSTP, self._on_suspend)
+        self.resume()

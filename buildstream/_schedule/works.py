@@ -1,0 +1,84 @@
+"""The work of the queues: fetching sources and building."""
+
+from .._act.build import Builder, BuildResult
+from .._act.sourcecache import SourceCache
+from .._plan.pipeline import Pipeline
+from .._plan.record import ArtifactState, ElementRecord, SourceState
+from .._plan.states import is_buildable
+from .queue import QueueStatus
+
+
+class FetchWork:
+    """Makes the sources of elements present in the store.
+
+    Args:
+        sources: The source cache.
+        skips_cached: Whether elements with a cached artifact need no sources, as in builds.
+    """
+
+    def __init__(self, sources: SourceCache, *, skips_cached: bool) -> None:
+        self._sources = sources
+        self._skips_cached = skips_cached
+
+    def status(self, record: ElementRecord) -> QueueStatus:
+        if self._skips_cached and record.is_cached:
+            return QueueStatus.SKIP
+        if record.source_state is SourceState.STAGED:
+            return QueueStatus.SKIP
+        return QueueStatus.READY
+
+    def run(self, record: ElementRecord) -> object:
+        self._sources.fetch(record)
+        return None
+
+    def finish(self, record: ElementRecord, result: object) -> None:
+        record.source_state = SourceState.STAGED
+
+    def blocker(self, record: ElementRecord) -> ElementRecord | None:
+        return None
+
+
+class BuildWork:
+    """Builds elements whose dependencies are cached.
+
+    Args:
+        builder: Does the building.
+        pipeline: Tells whether an element can be built.
+        artifacts_note: Notes a new artifact in a record.
+    """
+
+    def __init__(self, builder: Builder, pipeline: Pipeline) -> None:
+        self._builder = builder
+        self._pipeline = pipeline
+
+    def status(self, record: ElementRecord) -> QueueStatus:
+        if record.is_cached:
+            return QueueStatus.SKIP
+        if not is_buildable(record, self._pipeline):
+            return QueueStatus.PENDING
+        self._pipeline.update_strong_key(record)
+        return QueueStatus.READY
+
+    def run(self, record: ElementRecord) -> object:
+        return self._builder.build(record)
+
+    def finish(self, record: ElementRecord, result: object) -> None:
+        if isinstance(result, BuildResult) and result.artifact is not None:
+            record.artifact = result.artifact
+            is_success = result.artifact.is_success
+            record.artifact_state = ArtifactState.CACHED if is_success else ArtifactState.FAILED
+
+    def blocker(self, record: ElementRecord) -> ElementRecord | None:
+        """The first build dependency, or runtime dependency of one, that is not cached."""
+        seen = set()
+        for child in record.element.build_dependencies:
+            stack = [self._pipeline.record(child)]
+            while stack:
+                top = stack.pop()
+                if top in seen or self._pipeline.is_ready(top):
+                    continue
+                seen.add(top)
+                if not top.is_cached:
+                    return top
+                stack.extend(self._pipeline.record(c) for c in top.element.runtime_dependencies)
+        return None
