@@ -172,9 +172,13 @@ def _auth_from_node(node: "MappingNode", expand_path: PathExpansion) -> RemoteAu
     for present, missing in (("client-key", "client-cert"), ("client-cert", "client-key")):
         if present in node and missing not in node:
             raise _invalid(node.get_node(present), f"'{present}' was specified without '{missing}'")
-    paths = {key.replace("-", "_"): expand_path(node.get_str(key)) for key in path_keys if key in node}
+    paths = {key: expand_path(node.get_str(key)) for key in path_keys if key in node}
     return RemoteAuth(
-        **paths, access_token_reload_interval_min=node.get_int("access-token-reload-interval", None)
+        server_cert=paths.get("server-cert"),
+        client_key=paths.get("client-key"),
+        client_cert=paths.get("client-cert"),
+        access_token=paths.get("access-token"),
+        access_token_reload_interval_min=node.get_int("access-token-reload-interval", None),
     )
 
 

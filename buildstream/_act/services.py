@@ -386,6 +386,7 @@ class EngineServices:
         from .._sandbox.environment import SandboxConfiguration, SandboxEnvironment
         from .._sandbox.local import LocalSandbox
 
+        _check_environment(element)
         settings = element.sandbox
         scratch = os.path.join(self.paths.build, f"{element.plugin.normal_name}-{uuid.uuid4().hex[:12]}")
         environment = SandboxEnvironment(
@@ -412,6 +413,23 @@ class EngineServices:
     def _output_descriptor(self) -> int:
         log = self.messenger.task_log()
         return log.fileno() if log is not None else 2
+
+
+def _check_environment(element: ResolvedElement) -> None:
+    """Checks that every variable of the environment is a text.
+
+    Raises:
+        ElementError: One is a list or a mapping.
+    """
+    from ..element import ElementError
+
+    for name, value in element.environment.items():
+        if not isinstance(value, str):
+            raise ElementError(
+                f"{element.plugin}: The environment variable '{name}' is not a text",
+                detail="Commands can only be run with variables that are texts.",
+                reason="invalid-environment",
+            )
 
 
 @dataclass(frozen=True, slots=True)

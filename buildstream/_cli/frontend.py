@@ -77,7 +77,9 @@ class FrontEnd:
                 session=scheduler.result.session_elements,
                 total=total,
                 queues=tuple(
-                    QueueTally(queue.action, queue.complete_name, queue.processed, queue.skipped, queue.failed)
+                    QueueTally(
+                        queue.action, queue.complete_name, queue.processed, queue.skipped, queue.failed
+                    )
                     for queue in scheduler.queues
                 ),
                 cache=None,

@@ -1,9 +1,10 @@
 """One invocation: from the global options to an App, and from its errors to an exit status."""
 
+import errno
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
     from .._exceptions import BstError
     from .._load.settings import LoadSettings
     from .._messenger import Messenger
+    from .._remotespec import RemoteSpec
     from .._ui.console import Console
+    from .._ui.statusbar import StatusBar
     from .._ui.style import Paint
     from .frontend import FrontEnd
 
 _FAILURE = 255
+
+_Value = TypeVar("_Value")
 
 
 class Invocation:
@@ -82,7 +87,7 @@ class Invocation:
         )
         return console, messenger
 
-    def _make_status_bar(self) -> Any:
+    def _make_status_bar(self) -> "StatusBar | None":
         import shutil
 
         from .._ui.statusbar import StatusBar, find_capabilities
@@ -113,9 +118,7 @@ class Invocation:
         from .._exceptions import BstError
 
         try:
-            shell(
-                self.app, target=name, command=(), build=True, use_buildtree=True, mounts=(), isolate=True
-            )
+            shell(self.app, target=name, command=(), build=True, use_buildtree=True, mounts=(), isolate=True)
         except BstError as error:
             click.echo(f"Error while attempting to create interactive shell: {error}", err=True)
 
@@ -130,10 +133,45 @@ class Invocation:
             start_directory=os.path.abspath(self.options.directory or os.getcwd()),
         )
 
+    def default_element(self, complaint: str) -> str:
+        """The element of the workspace that the program was started in.
+
+        Raises:
+            AppError: There is none; says COMPLAINT.
+        """
+        from .._exceptions import AppError
+
+        self.app.open_project()
+        if self.app.default_element is None:
+            raise AppError(complaint)
+        return self.app.default_element
+
+    def warn_of_remotes(
+        self, artifact_remotes: "Sequence[RemoteSpec]", source_remotes: "Sequence[RemoteSpec]"
+    ) -> None:
+        """Tells that remotes are ignored as yet."""
+        from .._model.message import MessageType
+
+        for remote in (*artifact_remotes, *source_remotes):
+            self.messenger.send(
+                MessageType.WARN, f"Remote caches are not available yet: ignoring {remote.url}"
+            )
+
+
+def execute_unavailable(context: click.Context) -> None:
+    """Ends a command whose options exist already, but not what it does, with an error that says so."""
+
+    def fail(_invocation: Invocation) -> None:
+        from .._exceptions import AppError
+
+        raise AppError(f"{context.command_path} is not available yet")
+
+    execute(context, fail)
+
 
 def execute(context: click.Context, command: Callable[[Invocation], int | None]) -> None:
     """Runs COMMAND and ends the program with the status that it gives, or that its error has."""
-    from .._exceptions import BstError
+    from .._exceptions import AppError, BstError
 
     invocation = None
     try:
@@ -149,8 +187,12 @@ def execute(context: click.Context, command: Callable[[Invocation], int | None])
         message = "Dependency depth is too large. Maximum recursion depth exceeded."
         click.echo(f"RecursionError: {message}", err=True)
         status = _FAILURE
-    except (OSError, click.ClickException, click.exceptions.Exit, click.Abort):
-        raise  # the command line library knows what these mean, a closed pipe among them
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # nobody reads any more: click ends quietly
+        status = _end_with_error(AppError(str(error)), invocation)
     except Exception as error:  # noqa: BLE001 - a bug: the person gets a line that can be reported
         status = _end_with_bug(error, invocation)
     context.exit(status)
@@ -211,19 +253,18 @@ def _load_config(options: GlobalOptions, environment: dict[str, str]) -> "UserCo
     try:
         return load_user_config(options.config, environment)
     except LoadError as error:
-        assert isinstance(error.reason, object)
-        raise LoadError(
-            f"Error loading user configuration: {error}", error.reason, detail=error.detail  # type: ignore[arg-type]
-        ) from error
+        error.args = (f"Error loading user configuration: {error}",)
+        raise
 
 
 def _end_with_error(error: "BstError", invocation: Invocation | None) -> int:
+    from .._exceptions import BstError
     from .._ui.errors import render_error
     from .testhook import record_errors
 
-    cause = error.__cause__
-    task = cause if not str(error) else None
-    record_errors(os.environ, main=error, task=task)  # type: ignore[arg-type]
+    # a session that failed says nothing itself: it was caused by the error of its last failed job
+    task = error.__cause__ if not str(error) else None
+    record_errors(os.environ, main=error, task=task if isinstance(task, BstError) else None)
     is_debugging = invocation is not None and invocation.is_debugging
     click.echo(render_error(error, debug=is_debugging), err=True, nl=False)
     return _FAILURE
@@ -242,7 +283,7 @@ def _end_with_bug(error: Exception, invocation: Invocation | None) -> int:
     return _FAILURE
 
 
-def _choose(given: Any, configured: Any) -> Any:
+def _choose(given: _Value | None, configured: _Value) -> _Value:
     return configured if given is None else given
 
 

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TextIO, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 import click
 
 from .remotes import RemoteParameter, RemotePurpose
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-_Decorator = Callable[[_Function], _Function]
+_Function = TypeVar("_Function", bound=Callable[..., Any] | click.Command)
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+class Decorator(Protocol):
+    """Adds parameters to a command."""
+
+    def __call__(self, function: _Function, /) -> _Function: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class GlobalOptions:
     cache_buildtrees: str | None  # always, auto or never
 
 
-def deps_option(choices: str, *, default: str | None, help_text: str) -> _Decorator[_Function]:
+def deps_option(choices: str, *, default: str | None, help_text: str) -> Decorator:
     """`--deps` with CHOICES, a text of words."""
     return click.option(
         "--deps",
@@ -52,7 +57,7 @@ def deps_option(choices: str, *, default: str | None, help_text: str) -> _Decora
     )
 
 
-def except_option() -> _Decorator[_Function]:
+def except_option() -> Decorator:
     """`--except`, repeatable."""
     return click.option(
         "--except",
@@ -64,32 +69,32 @@ def except_option() -> _Decorator[_Function]:
     )
 
 
-def artifact_remote_options(purpose: RemotePurpose) -> _Decorator[_Function]:
+def artifact_remote_options(purpose: RemotePurpose) -> Decorator:
     """`--artifact-remote` and `--ignore-project-artifact-remotes`."""
     return _remote_options("artifact", purpose)
 
 
-def source_remote_options(purpose: RemotePurpose) -> _Decorator[_Function]:
+def source_remote_options(purpose: RemotePurpose) -> Decorator:
     """`--source-remote` and `--ignore-project-source-remotes`."""
     return _remote_options("source", purpose)
 
 
-def force_option(help_text: str) -> _Decorator[_Function]:
+def force_option(help_text: str) -> Decorator:
     """`--force`."""
     return click.option("--force", "-f", is_flag=True, help=help_text)
 
 
-def elements_argument(name: str = "elements", *, required: bool = False) -> _Decorator[_Function]:
+def elements_argument(name: str = "elements", *, required: bool = False) -> Decorator:
     """Any number of element names or globs."""
     return click.argument(name, nargs=-1, required=required, type=click.Path(readable=False))
 
 
-def target_argument(name: str) -> _Decorator[_Function]:
+def target_argument(name: str) -> Decorator:
     """One optional element or artifact name."""
     return click.argument(name, required=False, type=click.Path(readable=False))
 
 
-def _remote_options(kind: str, purpose: RemotePurpose) -> _Decorator[_Function]:
+def _remote_options(kind: str, purpose: RemotePurpose) -> Decorator:
     remote = click.option(
         f"--{kind}-remote",
         f"{kind}_remotes",

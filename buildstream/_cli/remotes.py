@@ -22,7 +22,7 @@ class RemotePurpose(Enum):
     ALL = "as given"
 
 
-class RemoteParameter(click.ParamType):
+class RemoteParameter(click.ParamType["RemoteSpec"]):
     """Turns the text of a remote into a RemoteSpec."""
 
     name = "remote"
@@ -30,9 +30,7 @@ class RemoteParameter(click.ParamType):
     def __init__(self, purpose: RemotePurpose) -> None:
         self._purpose = purpose
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> "RemoteSpec":
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "RemoteSpec":
         """Raises click.BadParameter for anything wrong in VALUE."""
         try:
             return parse_remote(value, self._purpose)
@@ -55,15 +53,18 @@ def parse_remote(text: str, purpose: RemotePurpose) -> "RemoteSpec":
     if kind not in _TYPES:
         raise ValueError(f"Value for remote 'type' must be one of: {', '.join(_TYPES)}")
     push = _push_from_text(values.get("push"), purpose)
-    paths = {
-        key.replace("-", "_"): os.path.expanduser(values[key]) for key in _AUTH_KEYS if key in values
-    }
+    paths = {key.replace("-", "_"): os.path.expanduser(values[key]) for key in _AUTH_KEYS if key in values}
     return RemoteSpec(
         url=values["url"],
         instance_name=values.get("instance-name"),
         type=RemoteType(kind),
         push=push,
-        auth=RemoteAuth(**paths),
+        auth=RemoteAuth(
+            server_cert=paths.get("server-cert"),
+            client_key=paths.get("client-key"),
+            client_cert=paths.get("client-cert"),
+            access_token=paths.get("access-token"),
+        ),
     )
 
 

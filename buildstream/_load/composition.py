@@ -141,7 +141,9 @@ class KindDefaults:
         else:
             self.environment.node._assert_fully_composited()
             node = self.environment.expanded(variables)
-        return {name: node.get_str(name) for name in node.keys()}
+        # values may be lists as well: they enter the key, but no command can be run with them
+        environment: dict[str, str] = node.strip_node_info()
+        return environment
 
     def compose_nocache(self, element: MappingNode) -> frozenset[str]:
         """Names of environment variables that stay out of the cache key."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
-from ..node import MappingNode, Node
+from ..node import MappingNode, Node, ScalarNode
 from .dependencies import Declaration, read_declarations, split_element_path
 from .graph import check_cycles, sort_dependencies
 from .includes import Includes
@@ -136,10 +136,35 @@ class Loader:
             found = self._read(name, node)
             self._elements[name] = found
             self._progress(self.project.full_name(name))
+            override = self._find_override(name)
+            if override is not None:
+                found = override
+                self._targets[name] = found
         if found.kind == "link":
             found = self._follow_link(found)
             self._targets[name] = found
         return found
+
+    def _find_override(self, name: str) -> LoadElement | None:
+        """What replaces the element NAME of this project: the outermost junction that overrides it decides."""
+        key = name
+        project = self.project
+        match: tuple[Project, ScalarNode] | None = None
+        while project.junction is not None:
+            junction = project.junction
+            if key in junction.overrides:
+                match = (junction.parent, junction.overrides[key])
+            key = f"{junction.local_name}:{key}"
+            project = junction.parent
+        if match is None:
+            return None
+        owner, target = match
+        loader = owner.loader
+        assert loader is not None
+        junction_path, target_name = split_element_path(target.as_str() or "")
+        if junction_path:
+            loader = loader.get_loader(junction_path, target)
+        return loader._find(target_name, target)
 
     def _follow_link(self, link: LoadElement) -> LoadElement:
         if link.declarations:

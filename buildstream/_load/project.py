@@ -6,7 +6,7 @@ The second pass is made when the first ordinary element is loaded.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,7 @@ class JunctionLink:
     parent: "Project"
     options: MappingNode | None
     parent_alias: Callable[[str], str | None]  # alias of the subproject -> alias of the parent
+    overrides: Mapping[str, ScalarNode]  # element path in the subproject -> element path in the parent
     provenance: str
 
 

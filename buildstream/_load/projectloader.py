@@ -80,14 +80,13 @@ class ProjectLoader:
         plugin = resolved.plugin
         assert isinstance(plugin, JunctionElement)
         directory = os.path.join(self._source_directory(resolved, prefix), plugin.path)
-        if plugin.overrides:
-            raise BstError(f"{plugin}: Junction overrides are not available yet")
         link = JunctionLink(
             full_name=element.full_name,
             local_name=element.name,
             parent=element.project,
             options=plugin.options,
             parent_alias=plugin.get_parent_alias,
+            overrides=plugin.overrides,
             provenance=str(element.node.get_provenance()),
         )
         try:

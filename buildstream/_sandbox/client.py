@@ -94,6 +94,11 @@ class RunningSandbox:
         self._was_ended = True
         self._signal(signal.SIGKILL)
 
+    def end(self) -> None:
+        """Ends everything in the sandbox, and returns when it is gone."""
+        self.kill()
+        self._ended.wait()
+
     def suspend(self) -> None:
         """Stops every process in the sandbox."""
         self._signal(signal.SIGSTOP)

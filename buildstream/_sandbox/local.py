@@ -168,16 +168,16 @@ class LocalSandbox(Sandbox):
                 stack.callback(os.close, stdin)
                 stdout = stderr = services.output_descriptor()
             running = services.launcher.start(spec, stdin=stdin, stdout=stdout, stderr=stderr)
-            with services.supervise(running):
-                try:
+            try:
+                with services.supervise(running):
                     return running.wait()
-                except LaunchError:
-                    services.probe.forget()
-                    raise
-                except BaseException:
-                    # the job is being ended: nothing may run, nor write, after this
-                    running.kill()
-                    raise
+            except LaunchError:
+                services.probe.forget()
+                raise
+            except BaseException:
+                # the job is being ended: nothing may run, nor write, after this
+                running.end()
+                raise
 
     def _attach(self, root: SandboxRoot, path: str, base: Digest) -> None:
         """Replaces the virtual directory's PATH by what the command left there, when it is asked for."""

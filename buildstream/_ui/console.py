@@ -1,18 +1,21 @@
-"""Where messages reach the person: the error stream and the file of `--log-file`."""
+"""Where messages reach the person: the error stream and the file of `--log-file`.
+
+What only sessions show is imported when it is shown, for a quick start of the other commands.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from .._messenger import Task
 from .._model.message import Message, MessageType
-from .._model.session import ActiveTask, SessionHeading, SessionStatus, SessionSummary
-from .heading import render_heading
 from .logline import LogLineRenderer, LogOptions
-from .statusbar import StatusBar
 from .style import Paint, choose_paint
-from .summary import make_row_renderer, render_summary
+
+if TYPE_CHECKING:
+    from .._model.session import SessionHeading, SessionStatus, SessionSummary
+    from .statusbar import StatusBar
 
 _FAILURES = frozenset({MessageType.FAIL, MessageType.ERROR, MessageType.BUG})
 # simple tasks are shown in the status bar from this age on, and redrawn at most this often
@@ -40,7 +43,7 @@ class Console:
         colors: bool,
         log_file: TextIO | None = None,
         throttled: bool = False,
-        status_bar: StatusBar | None = None,
+        status_bar: "StatusBar | None" = None,
     ) -> None:
         """Raises LoadError if the message format is wrong."""
         self._stream = stream
@@ -78,8 +81,10 @@ class Console:
             if is_failure or not (self._throttled and self._status is not None):
                 self._flush()
 
-    def show_heading(self, heading: SessionHeading, element_format: str) -> None:
+    def show_heading(self, heading: "SessionHeading", element_format: str) -> None:
         """Shows the heading of a session."""
+        from .heading import render_heading
+
         key_length = self._options.key_length
 
         def render(paint: Paint) -> str:
@@ -89,8 +94,9 @@ class Console:
             self._append(render(self._paint), lambda: render(self._plain_paint))
             self._flush()
 
-    def show_summary(self, summary: SessionSummary, element_format: str) -> None:
+    def show_summary(self, summary: "SessionSummary", element_format: str) -> None:
         """Shows the summary of a session, with the failures seen since the start."""
+        from .summary import make_row_renderer, render_summary
 
         def render(paint: Paint, renderer: LogLineRenderer) -> str:
             render_rows = make_row_renderer(element_format, paint=paint, key_length=self._options.key_length)
@@ -116,6 +122,8 @@ class Console:
         elapsed_s = task.elapsed_s()
         if elapsed_s < _PROGRESS_AGE_S:
             return
+        from .._model.session import ActiveTask
+
         with self._lock:
             now_s = task.started_s + elapsed_s
             if self._hold_depth or now_s - self._progress_drawn_s < _PROGRESS_INTERVAL_S:
@@ -126,7 +134,7 @@ class Console:
             self._stream.flush()
 
     @contextmanager
-    def session(self, status: Callable[[], SessionStatus | None]) -> Iterator[None]:
+    def session(self, status: "Callable[[], SessionStatus | None]") -> Iterator[None]:
         """While jobs run: lines may be collected, and the status bar shows what STATUS gives.
 
         STATUS is called in any thread that shows a message; None means that nothing is drawn.

@@ -37,7 +37,10 @@ class TerminalCapabilities:
 
 
 def find_capabilities(term: str, file_descriptor: int) -> TerminalCapabilities | None:
-    """What the terminal named TERM can do, or None if it can't show a status bar."""
+    """What the terminal named TERM can do, or None if it can't show a status bar.
+
+    A process can ask for one terminal only: later calls tell of the first.
+    """
     try:
         import curses
     except ImportError:

@@ -1,0 +1,194 @@
+"""`bst build`, `bst show` and `bst shell`."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from .invocation import Invocation, execute
+from .options import (
+    artifact_remote_options,
+    deps_option,
+    elements_argument,
+    except_option,
+    source_remote_options,
+    target_argument,
+)
+from .remotes import RemotePurpose
+
+if TYPE_CHECKING:
+    from .._remotespec import RemoteSpec
+
+_Remotes = tuple["RemoteSpec", ...]
+
+
+@click.command(short_help="Build elements")
+@deps_option(
+    "none build run all",
+    default=None,
+    help_text="Which dependencies are wanted; configured by `build: dependencies`  [default: run]",
+)
+@artifact_remote_options(RemotePurpose.ALL)
+@source_remote_options(RemotePurpose.ALL)
+@click.option("--retry-failed", "-r", is_flag=True, help="Build again what is cached as a failed build")
+@elements_argument()
+@click.pass_context
+def build(
+    context: click.Context,
+    deps: str | None,
+    artifact_remotes: _Remotes,
+    source_remotes: _Remotes,
+    elements: tuple[str, ...],
+    *,
+    ignore_project_artifact_remotes: bool,
+    ignore_project_source_remotes: bool,
+    retry_failed: bool,
+) -> None:
+    r"""Builds ELEMENTS and what their building needs.
+
+    Without ELEMENTS the default targets of the project are built, or all its
+    elements if it declares none; inside a workspace, the element of the workspace.
+
+    --deps tells what has to be in the cache afterwards:
+
+    \b
+        none   the elements alone
+        build  their build dependencies, not the elements
+        run    the elements and their runtime dependencies
+        all    the elements and all dependencies
+    """
+    del ignore_project_artifact_remotes, ignore_project_source_remotes  # there are no remotes yet
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.build import build
+
+        invocation.warn_of_remotes(artifact_remotes, source_remotes)
+        build(invocation.app, elements=elements, deps=deps, retry_failed=retry_failed)
+
+    execute(context, run)
+
+
+@click.command(short_help="Show elements, their states and properties")
+@except_option()
+@deps_option("none run build all", default="all", help_text="Which dependencies are shown")
+@click.option(
+    "--order",
+    default="stage",
+    show_default=True,
+    type=click.Choice(["stage", "alpha"]),
+    help="In the order of staging, or by name",
+)
+@click.option(
+    "--format", "-f", "format_", metavar="FORMAT", default=None, help="What to show of each element"
+)
+@elements_argument()
+@click.pass_context
+def show(
+    context: click.Context,
+    except_: tuple[str, ...],
+    deps: str,
+    order: str,
+    format_: str | None,
+    elements: tuple[str, ...],
+) -> None:
+    r"""Shows ELEMENTS and their dependencies, one line each unless FORMAT says otherwise.
+
+    FORMAT is a text with symbols such as %{name}; a width and an alignment may
+    follow, as in %{state: >12}:
+
+    \b
+        %{name}                 name, with the junctions it is reached through
+        %{kind}                 kind of element
+        %{description}          description, on one line
+        %{key}, %{full-key}     cache key, abbreviated and whole
+        %{state}                cached, buildable, waiting, fetch needed, failed, ...
+        %{config}               configuration as YAML
+        %{vars}                 variables
+        %{env}                  environment
+        %{public}               public data
+        %{workspaced}           (workspaced) if there is an open workspace
+        %{workspace-dirs}       the directory of the workspace
+        %{deps}                 names of all direct dependencies
+        %{build-deps}           those needed to build
+        %{runtime-deps}         those needed to run
+        %{source-info}          what is known of the sources
+        %{artifact-cas-digest}  digest of the files of the artifact
+    """
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.show import show
+        from .._ui.showformat import needs_state, render_report
+
+        logging = invocation.config.logging
+        element_format = format_ or logging.element_format
+        views = show(
+            invocation.app,
+            elements=elements,
+            excepted=except_,
+            deps=deps,
+            order=order,
+            needs_state=needs_state(element_format),
+        )
+        report = render_report(views, element_format, paint=invocation.paint, key_length=logging.key_length)
+        sys.stdout.write(report)
+
+    execute(context, run)
+
+
+@click.command(short_help="Run a command or a shell in the sandbox of an element")
+@click.option(
+    "--build", "-b", is_flag=True, help="See what a build of the element sees, not what its users see"
+)
+@click.option(
+    "--mount",
+    "mounts",
+    metavar="HOSTPATH PATH",
+    type=(click.Path(exists=True), str),
+    multiple=True,
+    help="Show a file or directory of the host at a path of the sandbox",
+)
+@click.option("--isolate", is_flag=True, help="Isolate as strictly as a build")
+@click.option("--use-buildtree", "-t", is_flag=True, help="See what the build left behind; implies --build")
+@artifact_remote_options(RemotePurpose.ALL)
+@source_remote_options(RemotePurpose.ALL)
+@target_argument("target")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def shell(
+    context: click.Context,
+    mounts: tuple[tuple[str, str], ...],
+    artifact_remotes: _Remotes,
+    source_remotes: _Remotes,
+    target: str | None,
+    command: tuple[str, ...],
+    *,
+    build: bool,
+    isolate: bool,
+    use_buildtree: bool,
+    ignore_project_artifact_remotes: bool,
+    ignore_project_source_remotes: bool,
+) -> None:
+    """Runs COMMAND where TARGET is staged with its dependencies, by default an interactive shell.
+
+    All that is staged must have been built; nothing is built for a shell.
+    Write -- before a COMMAND that has options.
+    """
+    del ignore_project_artifact_remotes, ignore_project_source_remotes  # there are no remotes yet
+
+    def run(invocation: Invocation) -> int:
+        from .._commands.shell import shell
+
+        invocation.warn_of_remotes(artifact_remotes, source_remotes)
+        host_mounts = tuple((host_path, os.path.expandvars(path)) for host_path, path in mounts)
+        return shell(
+            invocation.app,
+            target=target,
+            command=command,
+            build=build,
+            use_buildtree=use_buildtree,
+            mounts=host_mounts,
+            isolate=isolate,
+        )
+
+    execute(context, run)

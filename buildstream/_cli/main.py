@@ -1,0 +1,50 @@
+"""The entry point, and the command `bst` with its global options."""
+
+import os
+import sys
+from typing import TextIO
+
+_PROGRAM = "bst"
+
+
+def run() -> int:
+    """Runs the program with the arguments and the environment of the process; gives its exit status.
+
+    Most ends come as SystemExit, as is usual for click.
+    """
+    if "_BST_COMPLETION" in os.environ:
+        from .completion import complete
+
+        return complete(os.environ)
+    if sys.argv[1:] == ["--version"]:
+        # needs no parser; tools ask for it often
+        from .._version import __version__
+
+        print(__version__)  # noqa: T201 - a result
+        return 0
+    blocked = _non_blocking_stream()
+    if blocked is not None:
+        sys.stderr.write(
+            f"{blocked} is currently set to O_NONBLOCK, opening a new shell may fix this issue\n"
+        )
+        return 255
+    from .tree import bst
+
+    bst.main(prog_name=_PROGRAM)
+
+
+def _non_blocking_stream() -> str | None:
+    """The name of an output stream that would lose text because it does not wait for its reader."""
+    import fcntl
+
+    streams: list[TextIO | None] = [sys.stdout, sys.stderr]
+    for stream in streams:
+        if stream is None:
+            continue
+        try:
+            flags = fcntl.fcntl(stream.fileno(), fcntl.F_GETFL)
+        except (OSError, ValueError):
+            continue  # closed, or not a file
+        if flags & os.O_NONBLOCK:
+            return stream.name
+    return None

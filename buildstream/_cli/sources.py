@@ -1,0 +1,113 @@
+"""`bst source ...`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from .invocation import Invocation, execute, execute_unavailable
+from .options import (
+    CONTEXT_SETTINGS,
+    deps_option,
+    elements_argument,
+    except_option,
+    force_option,
+    source_remote_options,
+    target_argument,
+)
+from .remotes import RemotePurpose
+
+if TYPE_CHECKING:
+    from .._remotespec import RemoteSpec
+
+_DEPS = "none build run all"
+_DEFAULT_DIRECTORY = "source-checkout"
+
+
+@click.group(short_help="Fetch, track and check out sources", context_settings=CONTEXT_SETTINGS)
+def source() -> None:
+    """Works with the sources of elements."""
+
+
+@source.command(short_help="Fetch sources")
+@except_option()
+@deps_option(_DEPS, default="none", help_text="The dependencies to fetch sources for")
+@source_remote_options(RemotePurpose.PULL)
+@elements_argument()
+@click.pass_context
+def fetch(
+    context: click.Context,
+    except_: tuple[str, ...],
+    deps: str,
+    source_remotes: "tuple[RemoteSpec, ...]",
+    elements: tuple[str, ...],
+    *,
+    ignore_project_source_remotes: bool,
+) -> None:
+    """Makes the sources of ELEMENTS present in the local cache.
+
+    Without ELEMENTS the default targets of the project are meant.
+    """
+    del ignore_project_source_remotes  # there are no remotes yet
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.source_fetch import fetch
+
+        invocation.warn_of_remotes((), source_remotes)
+        fetch(invocation.app, elements=elements, excepted=except_, deps=deps)
+
+    execute(context, run)
+
+
+@source.command(short_help="Look for new versions of sources")
+@except_option()
+@deps_option(_DEPS, default="none", help_text="The dependencies to track")
+@click.option("--cross-junctions", "-J", is_flag=True, help="Track elements of other projects as well")
+@elements_argument()
+@click.pass_context
+def track(context: click.Context, /, **_options: object) -> None:
+    """Asks where the sources of ELEMENTS come from for new versions, and writes these down as refs."""
+    execute_unavailable(context)
+
+
+@source.command(short_help="Upload sources to a source cache")
+@except_option()
+@deps_option(_DEPS, default="none", help_text="The dependencies to push sources of")
+@source_remote_options(RemotePurpose.PUSH)
+@elements_argument()
+@click.pass_context
+def push(context: click.Context, /, **_options: object) -> None:
+    """Uploads the sources of ELEMENTS to the source caches that take them."""
+    execute_unavailable(context)
+
+
+@source.command(short_help="Write the sources of an element to a directory or tarball")
+@force_option("Write into a directory that is not empty, or over a tarball")
+@except_option()
+@deps_option(_DEPS, default="none", help_text="The dependencies to check out sources of")
+@click.option("--tar", metavar="LOCATION", type=click.Path(), help="Write a tarball instead of a directory")
+@click.option("--compression", type=click.Choice(["gz", "xz", "bz2"]), help="Compression of the tarball")
+@click.option("--include-build-scripts", is_flag=True, help="Add scripts that build the elements")
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False),
+    default=_DEFAULT_DIRECTORY,
+    show_default=True,
+    help="Where to write",
+)
+@source_remote_options(RemotePurpose.PULL)
+@target_argument("element")
+@click.pass_context
+def checkout(
+    context: click.Context, /, tar: str | None, compression: str | None, directory: str, **_options: object
+) -> None:
+    """Writes the sources of ELEMENT as a build would see them."""
+    if tar and directory != _DEFAULT_DIRECTORY:
+        _end_with_conflict(context, "ERROR: options --directory and --tar conflict")
+    if compression and not tar:
+        _end_with_conflict(context, "ERROR: --compression specified without --tar")
+    execute_unavailable(context)
+
+
+def _end_with_conflict(context: click.Context, text: str) -> None:
+    click.echo(text, err=True)
+    context.exit(255)

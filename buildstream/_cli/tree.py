@@ -1,0 +1,74 @@
+"""The tree of all commands."""
+
+import click
+
+from .._version import __version__
+from .artifacts import artifact
+from .elements import build, shell, show
+from .helpcommand import help_
+from .initialize import init
+from .options import CONTEXT_SETTINGS, GlobalOptions
+from .sources import source
+from .workspaces import workspace
+
+
+@click.group(context_settings=CONTEXT_SETTINGS)
+@click.version_option(version=__version__, message="%(version)s", help="Show the version and exit")
+@click.option(
+    "--config",
+    "-c",
+    type=click.Path(exists=True, dir_okay=False, readable=True),
+    help="User configuration to use",
+)
+@click.option(
+    "--directory",
+    "-C",
+    type=click.Path(file_okay=False, readable=False),
+    help="Where to look for the project  [default: the current directory]",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["continue", "quit", "terminate"]),
+    help="What a failed job means for the others",
+)
+@click.option("--fetchers", type=click.INT, help="How many downloads may run at once")
+@click.option("--builders", type=click.INT, help="How many builds may run at once")
+@click.option("--pushers", type=click.INT, help="How many uploads may run at once")
+@click.option("--max-jobs", type=click.INT, help="How many parallel jobs one build may use; 0 is automatic")
+@click.option("--network-retries", type=click.INT, help="How often a failed download is tried again")
+@click.option("--no-interactive", is_flag=True, help="Never ask, and show no status bar")
+@click.option("--verbose/--no-verbose", default=None, help="Say more")
+@click.option("--debug/--no-debug", default=None, help="Say what helps to debug the program")
+@click.option("--error-lines", type=click.INT, help="How many lines of the log of a failed job are shown")
+@click.option("--message-lines", type=click.INT, help="How many lines of the detail of a message are shown")
+@click.option(
+    "--log-file", type=click.File(mode="w", encoding="UTF-8"), help="Copy the log lines to this file"
+)
+@click.option("--colors/--no-colors", default=None, help="Whether to use colours")
+@click.option("--strict/--no-strict", default=None, help="Whether to rebuild all that depends on a change")
+@click.option(
+    "--option",
+    "-o",
+    type=(str, str),
+    multiple=True,
+    metavar="OPTION VALUE",
+    help="Set an option of the project",
+)
+@click.option("--default-mirror", help="The mirror to try first")
+@click.option("--pull-buildtrees", is_flag=True, help="Download build trees along with artifacts")
+@click.option(
+    "--cache-buildtrees",
+    type=click.Choice(["always", "auto", "never"]),
+    help="When to keep build trees in artifacts",
+)
+@click.pass_context
+def bst(context: click.Context, /, **options: object) -> None:
+    """Builds and integrates software from declarative elements.
+
+    These options override the user configuration.
+    """
+    context.obj = GlobalOptions(**options)  # type: ignore[arg-type]  # named and typed by the decorators
+
+
+for _command in (help_, init, build, show, shell, source, workspace, artifact):
+    bst.add_command(_command)

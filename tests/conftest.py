@@ -1,0 +1,43 @@
+"""Settings and fixtures of all tests."""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.testutils.hostbase import SHELL_TOOLS, make_host_base
+from tests.testutils.space import TestSpace
+
+_MEMORY_DIRECTORY = "/dev/shm"
+
+
+def pytest_configure() -> None:
+    """Keeps the person's own settings out of the tests, and temporary files in memory if possible."""
+    for name in list(os.environ):
+        if name.startswith(("BST_", "_BST_", "XDG_")):
+            del os.environ[name]
+    if os.access(_MEMORY_DIRECTORY, os.W_OK):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _MEMORY_DIRECTORY)
+
+
+@pytest.fixture(scope="session")
+def shell_base(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Gives a directory with the host's shell and usual programs, made when it is first asked for."""
+
+    @cache
+    def make() -> Path:
+        directory = tmp_path_factory.mktemp("shell-base")
+        make_host_base(str(directory), SHELL_TOOLS)
+        return directory
+
+    return make
+
+
+@pytest.fixture
+def space(tmp_path: Path, shell_base: Callable[[], Path]) -> TestSpace:
+    """A directory of its own to run the program in."""
+    directory = tmp_path / "space"
+    directory.mkdir()
+    return TestSpace(directory, shell_base)

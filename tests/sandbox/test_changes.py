@@ -1,0 +1,187 @@
+"""What commands may change, and what comes back of it."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from buildstream._sandbox.probe import RootMethod
+from buildstream.sandbox import SandboxCommandError
+from tests.sandbox.conftest import BUILD_ROOT, INSTALL_ROOT, PROGRAMS, SandboxRig
+
+
+def fingerprints(directory: Path) -> dict[str, tuple[str, int, int]]:
+    """Content, mode and time of every file below DIRECTORY."""
+    return {
+        str(path): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mode, path.stat().st_mtime_ns)
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_read_only_root_can_be_written_in_marked_directories_alone(rig: SandboxRig) -> None:
+    rig.output(
+        f"""
+        touch here {INSTALL_ROOT}/there
+        for place in / {PROGRAMS} /usr /buildstream /buildstream/project; do
+            if touch $place/new || rm -rf $place || mkdir $place/newdir; then exit 1; fi
+        done
+        if echo >> {PROGRAMS}/sh || chmod 700 {PROGRAMS}/cat || rm -f {PROGRAMS}/cat; then exit 1; fi
+        """
+    )
+
+
+def test_links_and_renames_work_between_marked_directories(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    rig.output(
+        f"echo text > a; ln a {INSTALL_ROOT}/linked; mv a {INSTALL_ROOT}/moved; mkdir d;"
+        f" mv d {INSTALL_ROOT}/d; ln -s moved {INSTALL_ROOT}/s",
+        sandbox=sandbox,
+    )
+    installed = sandbox.get_virtual_directory().open_directory(INSTALL_ROOT[1:])
+    assert sorted(installed) == ["d", "linked", "moved", "s"]
+    assert installed.file_digest("linked") == installed.file_digest("moved")
+    assert installed.readlink("s") == "moved"
+    assert list(sandbox.get_virtual_directory().open_directory(BUILD_ROOT[1:])) == []
+
+
+def test_stored_files_survive_what_a_build_does_to_them(rig: SandboxRig) -> None:
+    # as root in the first place: only the way the root is made protects the store there
+    before = fingerprints(rig.cache_directory / "cas" / "objects")
+    rig.output(
+        # the shell can't be written to while it is executed
+        f"for file in {PROGRAMS}/*; do chmod 700 $file; (echo >> $file) || true; touch $file; done",
+        root_read_only=False,
+    )
+    after = fingerprints(rig.cache_directory / "cas" / "objects")
+    assert {path: after.get(path) for path in before} == before
+
+
+def test_writable_root_comes_back_whole(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    root = sandbox.get_virtual_directory()
+    root.open_directory("etc/old", create=True)
+    rig.output(
+        "rmdir /etc/old; echo x > /etc/new; mkdir /top; rm -r /buildstream", sandbox=sandbox, root_read_only=False
+    )
+    assert list(root.open_directory("etc")) == ["new"]
+    assert root.isdir("top")
+    assert not root.exists("buildstream")
+    assert root.exists(f"{PROGRAMS}/sh"[1:])
+
+
+def test_mounted_directories_come_back_empty(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    rig.output("touch /dev/x /tmp/x", sandbox=sandbox, root_read_only=False)
+    root = sandbox.get_virtual_directory()
+    assert [list(root.open_directory(name)) for name in ("dev", "proc", "tmp")] == [[], [], []]
+
+
+def test_replaced_directory_loses_its_old_content(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    with sandbox.get_virtual_directory().open_directory(BUILD_ROOT[1:] + "/d", create=True).open_file(
+        "old", mode="w"
+    ):
+        pass
+    rig.output("rm -r d; mkdir d; touch d/new", sandbox=sandbox)
+    assert list(sandbox.get_virtual_directory().open_directory(BUILD_ROOT[1:] + "/d")) == ["new"]
+
+
+def test_unreadable_and_special_files_do_not_hinder(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    rig.output("mkdir d; echo x > d/f; chmod 0 d/f d; mkfifo p", sandbox=sandbox)
+    build_root = sandbox.get_virtual_directory().open_directory(BUILD_ROOT[1:])
+    assert sorted(build_root) == ["d"]
+    assert build_root.isfile("d/f")
+
+
+def test_later_commands_see_the_work_of_earlier_ones_and_of_the_engine(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    rig.output("echo one > a; mkdir d; touch d/kept", sandbox=sandbox)
+    with sandbox.get_virtual_directory().open_file(BUILD_ROOT[1:] + "/b", mode="w") as file:
+        file.write("two")
+    assert rig.output("cat a b; rm a; ls d", sandbox=sandbox) == "one\ntwokept"
+    assert rig.output("ls", sandbox=sandbox, root_read_only=False).split() == ["b", "d"]
+
+
+def test_failing_command_keeps_its_changes(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    assert sandbox.run(["sh", "-c", "touch made; exit 1"], root_read_only=True) == 1
+    assert sandbox.get_virtual_directory().exists(BUILD_ROOT[1:] + "/made")
+
+
+def test_times_of_new_files_come_back_if_asked_for(rig: SandboxRig) -> None:
+    for keeps_mtimes, mtime in ((True, 1000000000), (False, 1321009871)):
+        sandbox = rig.sandbox(keeps_mtimes=keeps_mtimes)
+        rig.output("touch -d @1000000000 f", sandbox=sandbox)
+        assert sandbox.get_virtual_directory().stat(BUILD_ROOT[1:] + "/f").mtime == mtime
+
+
+def test_background_processes_end_with_the_command(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    rig.output("(while true; do echo x >> f; done) & while ! test -s f; do true; done", sandbox=sandbox)
+    assert rig.running[-1].wait() == 0
+    size = sandbox.get_virtual_directory().stat(BUILD_ROOT[1:] + "/f").size
+    assert size > 0
+
+
+def test_nothing_is_left_after_close(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    rig.output("mkdir d; touch d/f; chmod 0 d", sandbox=sandbox)
+    sandbox.close()
+    assert not any((rig.cache_directory / "build").iterdir())
+    rig.cas.empty_trash()
+    assert not any((rig.cache_directory / "trash").iterdir())
+    assert str(rig.cache_directory) not in Path("/proc/mounts").read_text(encoding="utf-8")
+
+
+def test_install_root_becomes_an_extracted_tree(rig: SandboxRig) -> None:
+    if rig.environment.probe.capabilities().method is not RootMethod.OVERLAY:
+        pytest.skip("copied roots are slow in any case")
+    sandbox = rig.sandbox()
+    rig.output(f"mkdir {INSTALL_ROOT}/bin; echo x > {INSTALL_ROOT}/bin/x", sandbox=sandbox)
+    digest = sandbox.get_virtual_directory().open_directory(INSTALL_ROOT[1:])._digest()  # type: ignore[attr-defined]
+    assert (rig.cache_directory / "trees" / digest.hash / "bin" / "x").is_file()
+
+
+def test_many_layers(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    for number in range(150):
+        layer = rig.directory / f"layer-{number}" / "many"
+        layer.mkdir(parents=True)
+        (layer / f"file-{number}").touch()
+        digest = rig.cas.import_directory(str(layer.parent))
+        sandbox.get_virtual_directory()._import_tree(digest)  # type: ignore[attr-defined]
+    assert rig.output("ls /many | wc -l", sandbox=sandbox) == "150"
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_batch_runs_as_one_script(rig: SandboxRig, read_only: bool) -> None:
+    sandbox = rig.sandbox()
+    with sandbox.batch(root_read_only=read_only):
+        sandbox.run(["touch", "made"], root_read_only=read_only, label="make")
+        with sandbox.batch(root_read_only=read_only, label="group"):
+            sandbox.run(["sh", "-c", "echo $A > a"], root_read_only=read_only, cwd="/buildstream-install/d",
+                        env={"PATH": "/bin:/usr/bin", "A": "b c"})
+        sandbox._create_empty_file("empty")
+        sandbox._clean_directory(BUILD_ROOT)
+    root = sandbox.get_virtual_directory()
+    assert list(root.open_directory(BUILD_ROOT[1:])) == []
+    assert sorted(root.open_directory("buildstream-install/d")) == ["a", "empty"]
+    assert rig.recorder.activities == [("Running commands", "make")]
+
+
+def test_failing_batch_stops_at_the_command(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    with pytest.raises(SandboxCommandError) as caught:
+        with sandbox.batch(root_read_only=True, collect="/out"):
+            sandbox.run(["touch", "before"], root_read_only=True)
+            sandbox.run(["false"], root_read_only=True, label="fail it")
+            sandbox.run(["touch", "after"], root_read_only=True)
+    assert (str(caught.value), caught.value.collect, caught.value.reason) == (
+        "Command failed",
+        "/out",
+        "command-failed",
+    )
+    assert list(sandbox.get_virtual_directory().open_directory(BUILD_ROOT[1:])) == ["before"]
+    assert "Command 'fail it' failed with exitcode 1" in rig.log()
