@@ -57,9 +57,6 @@ _DEFAULTS: dict[str, Any] = {
         "element-format": "%{state: >12} %{full-key} %{name} %{workspace-dirs}",
         "message-format": "[%{elapsed}][%{key}][%{element}] %{action} %{message}",
     },
-    "artifacts": {"servers": []},
-    "source-caches": {"servers": []},
-    "projects": {},
 }
 
 # commands gain nothing from more parallel jobs than this, and memory is lost
@@ -213,11 +210,11 @@ def load_user_config(path: str | None, environ: Mapping[str, str]) -> UserConfig
         fetch_policy=_policy(node.get_mapping("fetch")),
         track_policy=_policy(node.get_mapping("track")),
         logging=_logging_config(node.get_mapping("logging")),
-        artifacts=cache_settings_from_node(node.get_mapping("artifacts"), expand_path),
-        source_caches=cache_settings_from_node(node.get_mapping("source-caches"), expand_path),
+        artifacts=cache_settings_from_node(node.get_mapping("artifacts", {}), expand_path),
+        source_caches=cache_settings_from_node(node.get_mapping("source-caches", {}), expand_path),
         remote_execution=_remote_execution(node, expand_path, has_cache_storage=has_cache_storage),
         projects=_project_configs(
-            node.get_mapping("projects"), expand_path, has_cache_storage=has_cache_storage
+            node.get_mapping("projects", {}), expand_path, has_cache_storage=has_cache_storage
         ),
     )
 
@@ -257,7 +254,7 @@ def _validate_top_level(node: MappingNode) -> None:
         raise LoadError("builddir is obsolete, use cachedir", LoadErrorReason.INVALID_DATA)
     if "artifactdir" in node:
         raise LoadError("artifactdir is obsolete", LoadErrorReason.INVALID_DATA)
-    node.validate_keys([*_DEFAULTS, "remote-execution"])
+    node.validate_keys([*_DEFAULTS, "artifacts", "source-caches", "remote-execution", "projects"])
 
 
 def _directory(node: MappingNode, key: str, environ: Mapping[str, str], *, allowed: str | None = None) -> str:

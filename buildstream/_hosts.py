@@ -29,13 +29,19 @@ class ProjectFacts(Protocol):
     directory: str  # absolute, symbolic links resolved
     element_path: str  # absolute
     fatal_warnings: list[str]  # sorted, duplicates kept
-    source_provenance_attributes: "MappingNode"
+
+    @property
+    def source_provenance_attributes(self) -> "MappingNode":
+        """Which keys the provenance of a source may hold."""
 
 
 class PluginHost(Protocol):
     """Services for every plugin."""
 
-    project: ProjectFacts
+    @property
+    def project(self) -> ProjectFacts:
+        """The project that owns the plugin."""
+
     full_name: str  # of the element, or of the element that owns the source
     provenance: "ProvenanceInformation"  # of the YAML node that declared the plugin
 
@@ -72,7 +78,10 @@ class ElementHost(PluginHost, Protocol):
     """Services for element plugins."""
 
     environment: dict[str, str]  # live: build elements add digest variables to it
-    has_workspace: bool
+
+    @property
+    def has_workspace(self) -> bool:
+        """Whether the element has an open workspace."""
 
     def variable(self, name: str) -> str | None:
         """The expanded value, None if there is no such variable."""
@@ -139,8 +148,11 @@ class SourceHost(PluginHost, Protocol):
     """Services for source plugins."""
 
     element_name: str
-    mirror_directory: str  # {sourcedir}/{kind}, created on first use
     source_provenance: "MappingNode | None"  # the top-level `provenance` of the declaration
+
+    @property
+    def mirror_directory(self) -> str:
+        """`{sourcedir}/{kind}`, created on first use."""
 
     def mark_download_url(self, url: str, *, primary: bool) -> None:
         """Records and checks URL: alias known, policy leaves a URI, one primary alias (plugin-api 11.5)."""

@@ -13,7 +13,7 @@ from typing import IO
 
 from ._exceptions import BstError
 from ._model.message import UNCONDITIONAL, ElementLabel, Message, MessageType
-from ._tasklog import TaskLog
+from ._tasklog import TaskLog, brief_key
 
 ElementSource = ElementLabel | Callable[[], ElementLabel]
 
@@ -129,6 +129,10 @@ class Messenger:
         self._on_progress = on_progress
         self._context = _ThreadContext()
         self._open_logs: set[TaskLog] = set()
+
+    def brief(self, key: str) -> str:
+        """The part of KEY that messages and the names of log files show."""
+        return brief_key(key, self._key_length)
 
     def send(
         self,

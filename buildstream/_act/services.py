@@ -287,7 +287,7 @@ class EngineServices:
 
     def _announce_staging(self, element: ResolvedElement) -> None:
         label = self.record(element).label
-        self.messenger.send(MessageType.STATUS, f"Staging {element.name}/{label.key[:8]}", element=label)
+        self.messenger.send(MessageType.STATUS, f"Staging {element.name}/{self.messenger.brief(label.key)}", element=label)
 
     def compute_manifest(
         self,
@@ -355,6 +355,9 @@ class EngineServices:
 
     @contextmanager
     def subsandbox(self, element: ResolvedElement, sandbox: "Sandbox") -> Iterator["Sandbox"]:
+        from .._sandbox.local import LocalSandbox
+
+        assert isinstance(sandbox, LocalSandbox), "a sub-sandbox can't have sub-sandboxes"
         sub = sandbox._create_sub_sandbox()
         with self.staging(sub):
             yield sub

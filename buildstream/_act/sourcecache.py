@@ -1,7 +1,7 @@
 """Sources: is everything there, fetch what is not, and stage it into the store (keys specification 2.8)."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from .._store.cas import Cas
 from .._store.cas_directory import CasDirectory
 from .._store.records import Records
 from .._utils_atomic import temporary_directory
-from ..source import AliasSubstitution, Source
+from ..source import AliasSubstitution, Source, SourceFetcher
 
 if TYPE_CHECKING:
     from .._load.services import Services
@@ -102,7 +102,7 @@ class SourceCache:
         assert record.keys.sources is not None
         element = record.element
         tree = CasDirectory(self._cas)
-        for source, key in zip(element.sources, record.keys.sources.individual):
+        for source, key in zip(element.sources, record.keys.sources.individual, strict=True):
             if _needs_previous(source.plugin):
                 self._stage_on_top(element, source, tree)
             else:
@@ -191,10 +191,10 @@ class SourceCache:
         if error is not None:
             raise error
 
-    def _run_fetchers(self, source: ResolvedSource, fetchers: object) -> None:
+    def _run_fetchers(self, source: ResolvedSource, fetchers: Iterable[SourceFetcher]) -> None:
         host = source.plugin._host
         assert isinstance(host, SourceHost)
-        iterator = iter(fetchers)  # type: ignore[call-overload]
+        iterator = iter(fetchers)
         while True:
             # a generator: the next fetcher may depend on what the one before it has fetched
             with self._messenger.silence():
@@ -243,8 +243,7 @@ def _needs_previous(source: Source) -> bool:
 
 def _destination(source: ResolvedSource) -> str:
     """Where SOURCE is staged in the combined tree: a normalised relative path."""
-    path = os.path.normpath("/" + (source.directory or "")).lstrip("/")
-    return path
+    return os.path.normpath("/" + (source.directory or "")).lstrip("/")
 
 
 def _cached_state_error(source: ResolvedSource, error: Exception) -> PluginError:

@@ -7,27 +7,29 @@ from typing import TextIO
 _PROGRAM = "bst"
 
 
-def run() -> int:
-    """Runs the program with the arguments and the environment of the process; gives its exit status.
+def run() -> None:
+    """Runs the program with the arguments and the environment of the process.
 
-    Most ends come as SystemExit, as is usual for click.
+    Raises:
+        SystemExit: With the exit status, unless it is zero.
     """
     if "_BST_COMPLETION" in os.environ:
         from .completion import complete
 
-        return complete(os.environ)
+        complete(os.environ)
+        return
     if sys.argv[1:] == ["--version"]:
         # needs no parser; tools ask for it often
         from .._version import __version__
 
         print(__version__)  # noqa: T201 - a result
-        return 0
+        return
     blocked = _non_blocking_stream()
     if blocked is not None:
         sys.stderr.write(
             f"{blocked} is currently set to O_NONBLOCK, opening a new shell may fix this issue\n"
         )
-        return 255
+        sys.exit(255)
     from .tree import bst
 
     bst.main(prog_name=_PROGRAM)

@@ -53,7 +53,7 @@ def parse_remote(text: str, purpose: RemotePurpose) -> "RemoteSpec":
     if kind not in _TYPES:
         raise ValueError(f"Value for remote 'type' must be one of: {', '.join(_TYPES)}")
     push = _push_from_text(values.get("push"), purpose)
-    paths = {key.replace("-", "_"): os.path.expanduser(values[key]) for key in _AUTH_KEYS if key in values}
+    paths = {key: os.path.expanduser(values[key]) for key in _AUTH_KEYS if key in values}
     return RemoteSpec(
         url=values["url"],
         instance_name=values.get("instance-name"),

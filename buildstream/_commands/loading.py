@@ -48,6 +48,7 @@ def load_elements(
     targets = classify(words, accepts_artifacts=False)
     loader = app.open_project()
     names, are_default = element_names(app, loader, targets)
+    assert loader is not None, "element_names() raises without a project"
     return load_names(
         app, loader, names, excepted=excepted, drops_junctions=are_default and ignores_junctions_by_default
     )

@@ -12,6 +12,7 @@ from .variables import Variables
 if TYPE_CHECKING:
     from .project import Project
 
+
 class MirrorList:
     """One mirror of the kind `default`, or a plugin's mirror, as declared."""
 
@@ -74,7 +75,8 @@ class AliasTable:
             node = item.clone()
             if not isinstance(node, MappingNode):
                 raise LoadError(
-                    f"{item.get_provenance()}: A mirror is declared as a dictionary", LoadErrorReason.INVALID_DATA
+                    f"{item.get_provenance()}: A mirror is declared as a dictionary",
+                    LoadErrorReason.INVALID_DATA,
                 )
             expansion.expand(node)
             mirrors.append(MirrorList(node))

@@ -76,7 +76,9 @@ class KindDefaults:
         is_first_pass: Whether the kind knows only the first pass of project.conf.
     """
 
-    def __init__(self, project: Project, kind: str, defaults_path: str | None, *, is_first_pass: bool) -> None:
+    def __init__(
+        self, project: Project, kind: str, defaults_path: str | None, *, is_first_pass: bool
+    ) -> None:
         result = project.pass_for(is_first_pass=is_first_pass)
         second = None if is_first_pass else project.second
         defaults = _empty()
@@ -98,7 +100,10 @@ class KindDefaults:
         environment = second.environment if second else _empty()
         self.environment = SharedExpansion(_layered(environment, defaults.get_mapping("environment", {})))
         self.environment_nocache = frozenset(
-            [*(second.environment_nocache if second else ()), *defaults.get_str_list("environment-nocache", [])]
+            [
+                *(second.environment_nocache if second else ()),
+                *defaults.get_str_list("environment-nocache", []),
+            ]
         )
         bst = defaults.get_mapping("public").get_mapping("bst")
         self.split_rules = SharedExpansion(bst.get_mapping("split-rules"))

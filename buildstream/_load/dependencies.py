@@ -98,7 +98,8 @@ def _read_mapping(entry: MappingNode, key: str, kinds: int) -> Iterator[Declarat
     config = entry.get_mapping("config", None)
     if config is not None and kinds == DependencyType.RUNTIME:
         raise LoadError(
-            f"{config.get_provenance()}: Runtime dependencies can't have a 'config'", LoadErrorReason.INVALID_DATA
+            f"{config.get_provenance()}: Runtime dependencies can't have a 'config'",
+            LoadErrorReason.INVALID_DATA,
         )
     configs = [] if config is None else [config]
     explicit = entry.get_str("junction", None)
@@ -121,11 +122,13 @@ def _read_strict(entry: MappingNode, kinds: int) -> bool:
         return False
     if not strict.as_bool():
         raise LoadError(
-            f"{strict.get_provenance()}: Setting 'strict' to False is unsupported", LoadErrorReason.INVALID_DATA
+            f"{strict.get_provenance()}: Setting 'strict' to False is unsupported",
+            LoadErrorReason.INVALID_DATA,
         )
     if kinds == DependencyType.RUNTIME:
         raise LoadError(
-            f"{strict.get_provenance()}: Runtime dependencies can't be declared strict", LoadErrorReason.INVALID_DATA
+            f"{strict.get_provenance()}: Runtime dependencies can't be declared strict",
+            LoadErrorReason.INVALID_DATA,
         )
     return True
 
@@ -139,7 +142,8 @@ def _filenames(entry: MappingNode) -> list[ScalarNode]:
     for item in node:
         if not isinstance(item, ScalarNode):
             raise LoadError(
-                f"{item.get_provenance()}: The names of dependencies are scalars", LoadErrorReason.INVALID_DATA
+                f"{item.get_provenance()}: The names of dependencies are scalars",
+                LoadErrorReason.INVALID_DATA,
             )
         names.append(item)
     return names

@@ -208,7 +208,9 @@ class ElementHost(BasePluginHost):
     def compute_manifest(
         self, *, include: list[str] | None, exclude: list[str] | None, orphans: bool
     ) -> Iterator[str]:
-        return self._services.compute_manifest(self.element, include=include, exclude=exclude, orphans=orphans)
+        return self._services.compute_manifest(
+            self.element, include=include, exclude=exclude, orphans=orphans
+        )
 
     def integrate(self, sandbox: "Sandbox") -> None:
         self._services.integrate(self.element, sandbox)

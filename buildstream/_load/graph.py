@@ -1,12 +1,17 @@
 """The graph of loaded elements: cycles, and the canonical order of dependencies."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
 from .dependencies import DependencyType
 from .depsort import stable_sort
 from .loadelement import Dependency, LoadElement
+
+if TYPE_CHECKING:
+    from pyroaring import BitMap
 
 
 def check_cycles(targets: Iterable[LoadElement]) -> list[LoadElement]:
@@ -49,7 +54,7 @@ def _cycle_error(element: LoadElement, path: list[LoadElement]) -> LoadError:
     return LoadError(
         f"Circular dependency detected at element: {element.full_name}",
         LoadErrorReason.CIRCULAR_DEPENDENCY,
-        detail="\n".join(f"{first} depends on {second}" for first, second in zip(chain, chain[1:])),
+        detail="\n".join(f"{first} depends on {second}" for first, second in pairwise(chain)),
     )
 
 
@@ -74,11 +79,11 @@ def sort_dependencies(order: Iterable[LoadElement]) -> None:
             )
 
 
-def _comes_before(first: Dependency, second: Dependency, closures: dict[int, "object"]) -> bool:
+def _comes_before(first: Dependency, second: Dependency, closures: "dict[int, BitMap]") -> bool:
     a, b = first.element, second.element
-    if b.index in closures[a.index]:  # type: ignore[operator]
+    if b.index in closures[a.index]:
         return False
-    if a.index in closures[b.index]:  # type: ignore[operator]
+    if a.index in closures[b.index]:
         return True
     if first.kinds != second.kinds:
         if first.kinds == DependencyType.RUNTIME:

@@ -51,14 +51,19 @@ class LoadElement:
         return self.kind in FIRST_PASS_KINDS
 
     def set_dependencies(self, resolved: "list[tuple[Declaration, LoadElement]]") -> None:
-        """Takes the elements that the declarations lead to; edges to one element are merged into the first."""
+        """Takes the elements that the declarations lead to; edges to one element become one."""
         edges: dict[int, Dependency] = {}
         for declaration, element in resolved:
             configs = [(declaration.path, config) for config in declaration.configs]
             edge = edges.get(id(element))
             if edge is None:
                 edges[id(element)] = Dependency(
-                    element, declaration.kinds, declaration.is_strict, declaration.path, configs, declaration.node
+                    element,
+                    declaration.kinds,
+                    declaration.is_strict,
+                    declaration.path,
+                    configs,
+                    declaration.node,
                 )
             else:
                 edge.kinds |= declaration.kinds

@@ -124,7 +124,8 @@ class Loader:
         child = loader._find(declaration.name, declaration.node)
         if child.kind == "junction":
             raise LoadError(
-                f"{declaration.node.get_provenance()}: Cannot depend on junction", LoadErrorReason.INVALID_DATA
+                f"{declaration.node.get_provenance()}: Cannot depend on junction",
+                LoadErrorReason.INVALID_DATA,
             )
         return child
 
@@ -146,7 +147,7 @@ class Loader:
         return found
 
     def _find_override(self, name: str) -> LoadElement | None:
-        """What replaces the element NAME of this project: the outermost junction that overrides it decides."""
+        """What replaces the element NAME: the outermost junction that overrides it decides."""
         key = name
         project = self.project
         match: tuple[Project, ScalarNode] | None = None
@@ -201,7 +202,9 @@ class Loader:
                 raise self._missing_element(name, node) from error
             if error.reason == LoadErrorReason.LOADING_DIRECTORY:
                 prefix = f"{node.get_provenance()}: " if node else ""
-                raise LoadError(f"{prefix}{error}", LoadErrorReason.LOADING_DIRECTORY, detail=error.detail) from error
+                raise LoadError(
+                    f"{prefix}{error}", LoadErrorReason.LOADING_DIRECTORY, detail=error.detail
+                ) from error
             raise
 
     def _missing_element(self, name: str, node: Node | None) -> LoadError:
@@ -229,7 +232,9 @@ class Loader:
 
         folder, base = os.path.split(name)
         try:
-            names = [n for n in os.listdir(os.path.join(self.project.element_path, folder)) if n.endswith(".bst")]
+            names = [
+                n for n in os.listdir(os.path.join(self.project.element_path, folder)) if n.endswith(".bst")
+            ]
         except OSError:
             return None
         matches = get_close_matches(base, names, n=1, cutoff=0.7)
@@ -246,7 +251,7 @@ class Loader:
         bad = [c for c in name if c in _FORBIDDEN_CHARACTERS or not 32 <= ord(c) <= 126]
         if bad:
             raise LoadError(
-                f"{prefix}Element '{name}' has invalid characters in its name: {' '.join(repr(c) for c in bad)}",
+                f"{prefix}Element '{name}' has invalid characters in its name: {', '.join(map(repr, bad))}",
                 LoadErrorReason.BAD_CHARACTERS_IN_NAME,
             )
 
@@ -272,7 +277,8 @@ class Loader:
         prefix = f"{node.get_provenance()}: " if node else ""
         if element.kind != "junction":
             raise LoadError(
-                f"{prefix}Expected junction but element type is {element.kind}: {name}", LoadErrorReason.INVALID_DATA
+                f"{prefix}Expected junction but element type is {element.kind}: {name}",
+                LoadErrorReason.INVALID_DATA,
             )
         if element.declarations:
             raise LoadError(

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .._exceptions import BstError, LoadError
+from ..element import DependencyConfiguration, Element
 from ..exceptions import ErrorDomain, LoadErrorReason
 from ..node import MappingNode, ScalarNode
+from ..source import Source
 from .composition import KindDefaults
 from .dependencies import DependencyType
 from .elementhost import ElementHost
@@ -84,6 +86,7 @@ class PipelineResolver:
         if loaded.plugin_class.BST_PLUGIN_DEPRECATED and not loaded.allow_deprecated:
             self._warn_deprecated(element, loaded.plugin_class)
         plugin = loaded.plugin_class(host, element.name)
+        assert isinstance(plugin, Element)
         config = defaults.compose_config(node, variables)
         plugin.configure(config)
         resolved = ResolvedElement(
@@ -148,7 +151,8 @@ class PipelineResolver:
         kind = kind_node.as_str()
         if kind == "workspace":
             raise LoadError(
-                f"{node.get_provenance()}: Invalid usage of workspace source kind", LoadErrorReason.INVALID_DATA
+                f"{node.get_provenance()}: Invalid usage of workspace source kind",
+                LoadErrorReason.INVALID_DATA,
             )
         directory = node.get_str("directory", None) or None
         provenance = node.get_mapping("provenance", None)
@@ -170,6 +174,7 @@ class PipelineResolver:
         )
         host.bind(owner)
         plugin = loaded.plugin_class(host, f"{element.name}-{index}")
+        assert isinstance(plugin, Source)
         host.attach(plugin)
         plugin.configure(config)
         host.finish_configuring()
@@ -215,11 +220,10 @@ class PipelineResolver:
         self._progress()
 
     def _configure_dependencies(self, element: LoadElement, resolved: ResolvedElement) -> None:
-        from ..element import DependencyConfiguration, Element
-
         plugin = resolved.plugin
-        is_supported = type(plugin).configure_dependencies is not Element.configure_dependencies
-        host: ElementHost = plugin._host  # type: ignore[assignment]
+        is_supported = plugin._overrides_configure_dependencies()
+        host = plugin._host
+        assert isinstance(host, ElementHost)
         configurations = []
         for dependency in element.dependencies:
             if not dependency.kinds & DependencyType.BUILD:
@@ -269,8 +273,9 @@ def _check_source_provenance(element: LoadElement, provenance: MappingNode | Non
         allowed = element.project.source_provenance_attributes.keys()
         for key in provenance.keys():
             if key not in allowed:
+                place = provenance.get_node(key).get_provenance()
                 raise LoadError(
-                    f"{provenance.get_node(key).get_provenance()}: Unknown source provenance attribute '{key}'",
+                    f"{place}: Unknown source provenance attribute '{key}'",
                     LoadErrorReason.UNDEFINED_SOURCE_PROVENANCE_ATTRIBUTE,
                     detail=f"The project defines: {', '.join(allowed)}",
                 )

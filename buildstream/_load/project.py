@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from .loader import Loader
     from .pluginregistry import PluginRegistry
 
-DEFAULTS_PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "projectconfig.yaml")
+DEFAULTS_PATH = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "projectconfig.yaml"
+)
 
 
 @dataclass(slots=True)
@@ -126,7 +128,9 @@ class Project:
 
     def _load_conf(self) -> MappingNode:
         try:
-            return load_file(self.path, "project.conf", displayname=self.display("project.conf"), project=self)
+            return load_file(
+                self.path, "project.conf", displayname=self.display("project.conf"), project=self
+            )
         except LoadError as error:
             if error.reason != LoadErrorReason.MISSING_FILE:
                 raise
@@ -139,7 +143,7 @@ class Project:
 
     def _pre_pass(self) -> None:
         config = self._compose_over_defaults(self.conf)
-        projectkeys.check_min_version(self.conf, None)
+        projectkeys.check_min_version(self.conf)
         self.conf.validate_keys(projectkeys.TOP_LEVEL_KEYS)
 
         name_node = config.get_scalar("name")

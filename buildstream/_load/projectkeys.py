@@ -54,7 +54,7 @@ UNCONDITIONAL_KEYS = [
 ]
 
 
-def check_min_version(config: MappingNode, project_name: str | None) -> None:
+def check_min_version(config: MappingNode) -> None:
     """Checks `min-version` against the format this program reads (format 2.3)."""
     if "min-version" not in config:
         raise LoadError(

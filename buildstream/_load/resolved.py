@@ -79,9 +79,7 @@ def build_scope(element: "ResolvedElement") -> "Iterator[ResolvedElement]":
     return run_scope(element.build_dependencies)
 
 
-def _walk_runtime(
-    element: "ResolvedElement", visited: "set[ResolvedElement]"
-) -> "Iterator[ResolvedElement]":
+def _walk_runtime(element: "ResolvedElement", visited: "set[ResolvedElement]") -> "Iterator[ResolvedElement]":
     """Post-order over runtime dependencies, without recursion."""
     if element in visited:
         return

@@ -20,7 +20,12 @@ class Services(Protocol):
     """Effects of plugins; ELEMENT is whom the call is about, None while it is being constructed."""
 
     def send(
-        self, element: "ResolvedElement | None", full_name: str, kind: MessageType, brief: str, detail: str | None
+        self,
+        element: "ResolvedElement | None",
+        full_name: str,
+        kind: MessageType,
+        brief: str,
+        detail: str | None,
     ) -> None:
         """Emits a message."""
 
@@ -102,7 +107,5 @@ class Services(Protocol):
     def run_cleanup_commands(self, element: "ResolvedElement", sandbox: "Sandbox") -> None:
         """Schedules the emptying of the build directory, unless it is to be kept."""
 
-    def subsandbox(
-        self, element: "ResolvedElement", sandbox: "Sandbox"
-    ) -> AbstractContextManager["Sandbox"]:
+    def subsandbox(self, element: "ResolvedElement", sandbox: "Sandbox") -> AbstractContextManager["Sandbox"]:
         """A second, empty sandbox that things can be staged in."""

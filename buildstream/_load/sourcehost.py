@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from .._exceptions import BstError
 from .._model.digest import Digest
-from ..exceptions import ErrorDomain
 from .._utils_url import split_alias
+from ..exceptions import ErrorDomain
 from ..node import MappingNode, ProvenanceInformation
+from ..types import CoreWarnings
 from .elementhost import BasePluginHost
 from .services import Services
 
@@ -89,7 +90,8 @@ class SourceHost(BasePluginHost):
         if alias is None:
             assert self._plugin is not None
             self._plugin.warn(
-                f"{self._plugin}: Use of unaliased source download URL: {url}", warning_token="unaliased-url"
+                f"{self._plugin}: Use of unaliased source download URL: {url}",
+                warning_token=CoreWarnings.UNALIASED_URL,
             )
             return
         self._check_alias(alias, url)

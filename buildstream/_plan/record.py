@@ -61,4 +61,6 @@ class ElementRecord:
     def label(self) -> ElementLabel:
         """How messages name the element."""
         key = self.strong_key
-        return ElementLabel(self.element.full_name, key or UNKNOWN_KEY, key is not None and key == self.keys.strict)
+        return ElementLabel(
+            self.element.full_name, key or UNKNOWN_KEY, key is not None and key == self.keys.strict
+        )

@@ -36,9 +36,7 @@ def except_elements(
     return [element for element in selected if element in kept]
 
 
-def _cut_points(
-    excepted: Iterable[ResolvedElement], reachable: set[ResolvedElement]
-) -> set[ResolvedElement]:
+def _cut_points(excepted: Iterable[ResolvedElement], reachable: set[ResolvedElement]) -> set[ResolvedElement]:
     """The first elements of REACHABLE that are met when walking down from EXCEPTED."""
     cut: set[ResolvedElement] = set()
     visited: set[ResolvedElement] = set()
@@ -80,7 +78,7 @@ def depth_order(targets: Sequence[ResolvedElement], deps: str) -> list[ResolvedE
     """
     order = pipeline_order(targets) if deps != "build" else _build_pipeline(targets)
     roots = set(targets) if deps != "build" else {d for t in targets for d in t.build_dependencies}
-    depth = {element: -1 for element in order}
+    depth = dict.fromkeys(order, -1)
     for root in roots:
         depth[root] = 0
     # dependents come after their dependencies in ORDER, so each is final when it is reached

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 # the host name that isolated commands see
 HOST_NAME = "buildbox"
+TEMPORARY_DIRECTORY = "/tmp"  # noqa: S108 - of the sandbox, and its alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def bubblewrap_options(view: SandboxView) -> tuple[str, ...]:
     options.append("--clearenv")
     for name, value in view.environment.items():
         options += ["--setenv", name, value]
-    options += ["--proc", "/proc", "--tmpfs", "/tmp", "--dev", "/dev"]
+    options += ["--proc", "/proc", "--tmpfs", TEMPORARY_DIRECTORY, "--dev", "/dev"]
     options += _binds(view.host_mounts)
     if view.is_interactive:
         options += ["--dev-bind", "/dev", "/dev"]

@@ -7,10 +7,15 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from .._exceptions import SandboxError
 from .launcher import HEADER, receive_exactly
+
+if TYPE_CHECKING:
+    from .launcher import Request
 
 LAUNCHER_PROGRAM = os.path.join(os.path.dirname(__file__), "launcher.py")
 
@@ -165,10 +170,8 @@ class SandboxLauncher:
         """Sends signal NUMBER to the sandbox IDENTITY, if it is still running."""
         with self._lock:
             if self._connection is not None and identity in self._running:
-                try:
+                with suppress(OSError):  # without the launcher there are no sandboxes
                     self._send(("signal", identity, int(number)), ())
-                except OSError:
-                    pass  # without the launcher there are no sandboxes
 
     def close(self) -> None:
         """Kills what is still running, and returns when the launcher has ended."""
@@ -177,10 +180,8 @@ class SandboxLauncher:
         if connection is None:
             return
         connection.shutdown(socket.SHUT_WR)
-        try:
+        with suppress(ChildProcessError):  # somebody else may wait for all children
             os.waitpid(self._pid, 0)
-        except ChildProcessError:
-            pass  # somebody else waits for all children
 
     def _start_program(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -198,9 +199,9 @@ class SandboxLauncher:
         threading.Thread(target=self._receive, args=(ours,), name="sandbox-launcher", daemon=True).start()
         return ours
 
-    def _send(self, request: tuple[str, int, object], descriptors: Sequence[int]) -> None:
+    def _send(self, request: "tuple[str, int, Request | int]", descriptors: Sequence[int]) -> None:
         assert self._connection is not None
-        payload = marshal.dumps(request)
+        payload = marshal.dumps(cast("Any", request))
         socket.send_fds(self._connection, [HEADER.pack(len(payload))], descriptors)
         self._connection.sendall(payload)
 
@@ -209,7 +210,7 @@ class SandboxLauncher:
         try:
             while True:
                 (size,) = HEADER.unpack(receive_exactly(connection, HEADER.size))
-                identity, wait_status, report = marshal.loads(receive_exactly(connection, size))
+                identity, wait_status, report = marshal.loads(receive_exactly(connection, size))  # noqa: S302 - from our own child
                 with self._lock:
                     running = self._running.pop(identity)
                 running.finish(wait_status, report)
@@ -224,7 +225,7 @@ class SandboxLauncher:
                 running.finish(None, b"")
 
 
-def request_from_spec(spec: LaunchSpec) -> dict[str, object]:
+def request_from_spec(spec: LaunchSpec) -> "Request":
     """SPEC as the launcher wants it: bytes, so that both sides may have different locales."""
     options = None
     if spec.options is not None:
@@ -235,5 +236,5 @@ def request_from_spec(spec: LaunchSpec) -> dict[str, object]:
         "options": options,
         "overlay": None if spec.overlay is None else os.fsencode(spec.overlay),
         "modes": [(os.fsencode(path), mode) for path, mode in spec.modes],
-        "interactive": spec.is_interactive,
+        "is_interactive": spec.is_interactive,
     }

@@ -6,7 +6,7 @@ import shutil
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas import Cas
 from ..utils import BST_ARBITRARY_TIMESTAMP
-from .protection import EntryKind, WriteProtection
+from .protection import EntryKind, WriteProtection, make_parents_accessible
 
 
 class CopiedRoot:
@@ -37,6 +37,7 @@ class CopiedRoot:
     def capture(self, path: str, base: Digest, *, mtimes: bool) -> Digest:
         """Stores the directory at the relative sandbox path PATH; as that of an overlay."""
         changed = os.path.join(self.path, path)
+        make_parents_accessible(self.path, path)
         if not os.path.isdir(changed) or os.path.islink(changed):
             return EMPTY_DIGEST
         return self._cas.import_directory(changed, mtimes=mtimes, consume=True)

@@ -11,7 +11,7 @@ Both sides send frames: 8 bytes of length, then a marshalled tuple.
                 ("signal", id, number)
     answers     (id, wait_status, report)
 
-SPEC is a mapping of bytes, see `run_child`.  REPORT is what the child and
+SPEC is a `Request`.  REPORT is what the child and
 bubblewrap wrote to the status pipe: a line `!STAGE ERRNO` if the sandbox could
 not be set up, else bubblewrap's status in JSON; `"exit-code"` in it tells that
 the command was reached.
@@ -20,16 +20,33 @@ When the socket ends, because bst closed it or was killed, every sandbox is
 killed with everything in it, and the program exits.
 """
 
+from __future__ import annotations
+
 import array
-import ctypes
+import contextlib
 import marshal
 import os
-import re
 import select
 import signal
 import socket
 import struct
-import sys
+
+# importing `typing` would take longer than the rest of the start
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ctypes
+    from typing import Any, NoReturn, TypedDict
+
+    class Request(TypedDict):
+        """What to start; paths and texts are bytes."""
+
+        argv: list[bytes]  # absolute path of a program, and its arguments
+        directory: bytes  # absolute; becomes the working directory
+        overlay: bytes | None  # mount options of an overlay for `root` in there, in namespaces of its own
+        modes: list[tuple[bytes, int]]  # relative paths, and what permissions they get once it is mounted
+        options: bytes | None  # of bubblewrap, each ended by NUL; offered as `--args`
+        is_interactive: bool  # stays in the session and process group of bst
+
 
 HEADER = struct.Struct("<Q")
 DESCRIPTOR_COUNT = 3
@@ -52,8 +69,6 @@ IGNORED_SIGNALS = (
 )
 # what python itself ignores, and a command must find in its default state
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-
-CHILD_PID = re.compile(rb'"child-pid": (\d+)')
 
 
 class SetupError(Exception):
@@ -83,7 +98,7 @@ class Launcher:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._libc = load_libc()
         self._sandboxes: dict[int, Sandbox] = {}  # by identity
         self._by_pid: dict[int, Sandbox] = {}  # by the process that is waited for
 
@@ -92,7 +107,7 @@ class Launcher:
         # processes whose parent died come to us, so that waiting for all of them is possible
         self._libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         wakeup_read, wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
         poll = select.poll()
         poll.register(self._connection, select.POLLIN)
@@ -116,7 +131,7 @@ class Launcher:
         elif identity in self._sandboxes:
             self._signal(self._sandboxes[identity], argument)
 
-    def _start(self, identity: int, spec: dict, descriptors: list[int]) -> None:  # type: ignore[type-arg]
+    def _start(self, identity: int, spec: Request, descriptors: list[int]) -> None:
         status_read, status_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         pid = os.fork()
         if pid == 0:
@@ -124,7 +139,7 @@ class Launcher:
         os.close(status_write)
         for descriptor in descriptors:
             os.close(descriptor)
-        sandbox = Sandbox(identity, pid, status_read, is_interactive=spec["interactive"])
+        sandbox = Sandbox(identity, pid, status_read, is_interactive=spec["is_interactive"])
         self._sandboxes[identity] = sandbox
         self._by_pid[pid] = sandbox
 
@@ -154,10 +169,9 @@ class Launcher:
         """
         sandbox.report = read_available(sandbox.status_fd)
         os.close(sandbox.status_fd)
-        match = CHILD_PID.search(sandbox.report)
-        if match is None:
+        init_pid = child_pid_from_report(sandbox.report)
+        if init_pid is None:
             return
-        init_pid = int(match[1])
         try:
             ended_pid, _ = os.waitpid(init_pid, os.WNOHANG)
         except ChildProcessError:
@@ -194,6 +208,12 @@ class Launcher:
 # --- processes ---
 
 
+def child_pid_from_report(report: bytes) -> int | None:
+    """Process 1 of a sandbox as seen from here; None if it did not get so far."""
+    _, key, rest = report.partition(b'"child-pid": ')
+    return int(rest.partition(b",")[0].strip(b" }\n")) if key else None
+
+
 def end_sandbox(sandbox: Sandbox, number: int) -> None:
     """Sends NUMBER to the process group of SANDBOX.
 
@@ -211,10 +231,8 @@ def end_sandbox(sandbox: Sandbox, number: int) -> None:
 
 def send_signal(pid: int, number: int) -> None:
     """Sends NUMBER to PID if it still exists."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def signal_descendants(pid: int, number: int) -> None:
@@ -254,17 +272,24 @@ def descendants(pid: int) -> list[int]:
 # --- the child, between fork and exec ---
 
 
-def run_child(libc: ctypes.CDLL, spec: dict, descriptors: list[int], status_fd: int) -> None:  # type: ignore[type-arg]
-    """Becomes the sandbox that SPEC describes; never returns.
+def load_libc() -> ctypes.CDLL:
+    """The C library, for calls that Python does not offer."""
+    import ctypes
 
-    Members of SPEC: `interactive` bool; `directory` bytes, becomes the working
-    directory; `overlay` None or the option bytes of an overlay that is mounted on
-    `root` in that directory, in namespaces of its own; `modes` list of (path,
-    mode) to be set once that is mounted; `argv` list of bytes; `options` bytes or
-    None, options of bubblewrap separated by NUL, offered as `--args`.
-    """
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def failure_of(stage: str) -> SetupError:
+    """The error for the call to the C library that has just failed."""
+    import ctypes
+
+    return SetupError(stage, ctypes.get_errno())
+
+
+def run_child(libc: ctypes.CDLL, spec: Request, descriptors: list[int], status_fd: int) -> NoReturn:
+    """Becomes the sandbox that SPEC describes."""
     try:
-        prepare_process(descriptors, is_interactive=spec["interactive"])
+        prepare_process(descriptors, is_interactive=spec["is_interactive"])
         os.chdir(spec["directory"])
         if spec["overlay"] is not None:
             enter_namespaces(libc)
@@ -300,12 +325,11 @@ def enter_namespaces(libc: ctypes.CDLL) -> None:
     """Enters a user namespace where the caller is root, and a mount namespace of its own."""
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
-        try:
+        # root of a namespace may lack the right; then the groups are visible inside, no more
+        with contextlib.suppress(OSError):
             os.setgroups([])
-        except OSError:
-            pass  # root of a namespace that may not; the groups are merely visible inside
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS):
-        raise SetupError("unshare", ctypes.get_errno())
+        raise failure_of("unshare")
     try:
         write_file("/proc/self/setgroups", "deny")
         write_file("/proc/self/uid_map", f"0 {uid} 1")
@@ -326,7 +350,7 @@ def write_file(path: str, text: str) -> None:
 def mount_overlay(libc: ctypes.CDLL, options: bytes) -> None:
     """Mounts an overlay on `root`; the names in OPTIONS are relative to the working directory."""
     if libc.mount(b"overlay", b"root", b"overlay", 0, options):
-        raise SetupError("mount", ctypes.get_errno())
+        raise failure_of("mount")
 
 
 def offer_options(options: bytes, status_fd: int) -> list[bytes]:
@@ -341,11 +365,12 @@ def offer_options(options: bytes, status_fd: int) -> list[bytes]:
 # --- frames ---
 
 
-def receive_request(connection: socket.socket) -> tuple[tuple, list[int]]:  # type: ignore[type-arg]
+def receive_request(connection: socket.socket) -> tuple[tuple[str, int, Any], list[int]]:
     """One request and the descriptors that came with it.  Raises EOFError at the end."""
     header, descriptors = receive_header(connection)
     (size,) = HEADER.unpack(header)
-    return marshal.loads(receive_exactly(connection, size)), descriptors
+    request = marshal.loads(receive_exactly(connection, size))  # noqa: S302 - from our own parent
+    return request, descriptors
 
 
 def receive_header(connection: socket.socket) -> tuple[bytes, list[int]]:
@@ -372,7 +397,7 @@ def receive_exactly(connection: socket.socket, size: int) -> bytes:
     return b"".join(parts)
 
 
-def send(connection: socket.socket, value: tuple) -> None:  # type: ignore[type-arg]
+def send(connection: socket.socket, value: tuple[int, int, bytes]) -> None:
     """Sends one frame."""
     payload = marshal.dumps(value)
     connection.sendall(HEADER.pack(len(payload)) + payload)
@@ -397,4 +422,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

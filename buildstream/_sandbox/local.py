@@ -5,7 +5,7 @@ import posixpath
 import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from .._model.digest import Digest
 from .._store.cas_directory import CasDirectory
@@ -68,9 +68,7 @@ class LocalSandbox(Sandbox):
     ) -> int:
         services = self._services
         configuration = services.configuration
-        check_platform(
-            configuration.build_os, configuration.build_arch, services.host_os, services.host_arch
-        )
+        check_platform(configuration.build_os, configuration.build_arch, services.host_os, services.host_arch)
         capabilities = services.probe.capabilities()
         self._make_directories(cwd)
         is_read_only = bool(flags & _SandboxFlags.ROOT_READ_ONLY)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas import Cas
 from ..utils import BST_ARBITRARY_TIMESTAMP
+from .protection import make_parents_accessible
 
 
 def overlay_options(layer_count: int) -> str:
@@ -61,6 +62,7 @@ class OverlayRoot:
         new files become those of the store.
         """
         changed = os.path.join(self._upper, path)
+        make_parents_accessible(self._upper, path)
         if not os.path.lexists(changed):
             return base
         if not os.path.isdir(changed) or os.path.islink(changed):

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -94,10 +94,8 @@ class SandboxProbe:
 
     def forget(self) -> None:
         """Removes what is remembered for later processes: it has turned out to be wrong."""
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(self._cache_path())
-        except FileNotFoundError:
-            pass
 
     def _find(self) -> SandboxCapabilities:
         programs = list(bubblewrap_candidates(self._search_path))
@@ -209,7 +207,5 @@ def read_result(path: str, identity: list[object]) -> SandboxCapabilities | None
 def write_result(path: str, identity: list[object], found: SandboxCapabilities) -> None:
     """Remembers FOUND for IDENTITY in the file PATH; atomic."""
     with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(path), delete=False) as file:
-        json.dump(
-            {"identity": identity, "bubblewrap": found.bubblewrap, "method": found.method.value}, file
-        )
+        json.dump({"identity": identity, "bubblewrap": found.bubblewrap, "method": found.method.value}, file)
     os.replace(file.name, path)

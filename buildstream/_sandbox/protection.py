@@ -1,7 +1,9 @@
 """Which parts of a root a command may write, when only marked directories are writable."""
 
+import os
 import posixpath
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -64,8 +66,18 @@ def outermost_paths(paths: Iterable[str]) -> list[str]:
     return outermost
 
 
+def make_parents_accessible(directory: str, path: str) -> None:
+    """Gives the parents of the relative PATH usual modes below DIRECTORY, as far as they are there.
+
+    They were made unwritable, and a command may have made them unreadable.
+    """
+    for parent in sorted(_ancestors(path)):
+        with suppress(FileNotFoundError):
+            os.chmod(os.path.join(directory, parent), 0o755)
+
+
 def _is_inside(path: str, outer: str) -> bool:
-    return outer == "" or path == outer or path.startswith(outer + "/")
+    return not outer or path == outer or path.startswith(outer + "/")
 
 
 def _ancestors(path: str) -> Iterator[str]:

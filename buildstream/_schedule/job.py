@@ -127,7 +127,7 @@ class Job:
     def _make_log_path(self) -> str:
         element = self.record.element
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.clock()))
-        name = f"{self.record.label.key[:8]}-{self.queue.action.lower()}.{stamp}.log"
+        name = f"{self.messenger.brief(self.record.label.key)}-{self.queue.action.lower()}.{stamp}.log"
         return os.path.join(
             self.log_directory, element.project_name, element.plugin.normal_name, name
         )

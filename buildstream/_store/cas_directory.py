@@ -137,8 +137,8 @@ class CasDirectory(Directory):
             raise DirectoryError(f"{name} already exists in {describe(parent)}")
         with new_host_file(self._cas.new_temporary_path(), mode) as file:
             yield file
-            file.flush()
-            executable = bool(os.fstat(file.fileno()).st_mode & stat.S_IXUSR)
+            file.close()
+            executable = bool(os.stat(file.name).st_mode & stat.S_IXUSR)
             digest = self._cas.add_file(file.name, executable=executable, consume=True)
             parent.put(FileEntry(name, digest, executable))
 

@@ -57,6 +57,7 @@ class HostDirectory(Directory):
     def open_directory(
         self, path: str, *, create: bool = False, follow_symlinks: bool = False
     ) -> "HostDirectory":
+        _check_relative(path)
         found = self._walk(self._path, path, create=create, follow_symlinks=follow_symlinks)
         return type(self)(found, root=self._root)
 
@@ -151,7 +152,7 @@ class HostDirectory(Directory):
         parent, name = os.path.split(host_path)
         with new_host_file(os.path.join(parent, f".{name}.{os.getpid()}.new"), mode) as file:
             yield file
-            file.flush()
+            file.close()
             os.rename(file.name, host_path)
 
     def file_digest(self, path: str) -> str:
@@ -207,17 +208,15 @@ class HostDirectory(Directory):
 
     def _entry_path(self, path: str, *, follow_symlinks: bool = False) -> str:
         """The host path of an entry; the last component is not looked at."""
-        parent, name = os.path.split(path)
-        directory = self._walk(self._path, parent or ".", create=False, follow_symlinks=follow_symlinks)
         _check_relative(path)
+        parent, name = os.path.split(path)
+        directory = self._walk(self._path, parent, create=False, follow_symlinks=follow_symlinks)
         if name in ("", ".", ".."):
             return self._walk(directory, name, create=False, follow_symlinks=False)
         return os.path.join(directory, name)
 
     def _walk(self, start: str, path: str, *, create: bool, follow_symlinks: bool) -> str:
         """The host path of the directory at PATH, which never leaves the tree."""
-        if start == self._path:
-            _check_relative(path)
         current = start
         waiting = path.split("/")[::-1]
         links_followed = 0

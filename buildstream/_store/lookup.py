@@ -27,7 +27,6 @@ def find_entry(start: DirectoryNode, path: str, *, follow_symlinks: bool = False
         DirectoryError: There is none.
         ValueError: PATH is absolute.
     """
-    _check_relative(path)
     parent, name = find_parent(start, path, follow_symlinks=follow_symlinks)
     return _Walk(create=False, follow_symlinks=follow_symlinks).entry(parent, name)
 
@@ -41,11 +40,9 @@ def find_parent(
         DirectoryError: There is no such directory, or the last component is no name.
         ValueError: PATH is absolute.
     """
-    directory_path, _, name = path.rpartition("/")
-    parent = (
-        find_directory(start, directory_path, follow_symlinks=follow_symlinks) if directory_path else start
-    )
     _check_relative(path)
+    directory_path, _, name = path.rpartition("/")
+    parent = find_directory(start, directory_path, follow_symlinks=follow_symlinks)
     if name in ("", ".", ".."):
         raise not_found(parent, name)
     return parent, name

@@ -42,7 +42,7 @@ class LayerHistory:
         if self.root.tree.is_changed:
             self._layers = self._current()
         if len(self._layers) >= LAYERS_AT_MOST - 1:  # one more may be needed for other changes
-            self._layers = [self.root.compute_digest()]
+            self._layers = self._whole()
         self.root.tree.is_recording = False
 
     def end_layer(self, digest: Digest, *, is_exact: bool) -> None:
@@ -53,7 +53,7 @@ class LayerHistory:
             is_exact: Whether all of it was imported.
         """
         if not is_exact:
-            self._layers = [self.root.compute_digest()]
+            self._layers = self._whole()
         elif digest != EMPTY_DIGEST:
             # An overlay refuses a layer that comes twice; the upper one hides all of the lower one.
             if digest in self._layers:
@@ -67,6 +67,11 @@ class LayerHistory:
             return StagingPlan(())
         return StagingPlan(tuple(self._current()))
 
+    def _whole(self) -> list[Digest]:
+        """The directory as it is now as one layer."""
+        digest = self.root.compute_digest()
+        return [] if digest == EMPTY_DIGEST else [digest]
+
     def _current(self) -> list[Digest]:
         """The layers with one more for what changed since the mark."""
         if not self.root.tree.is_changed:
@@ -74,7 +79,7 @@ class LayerHistory:
         try:
             delta = _store_delta(self.root)
         except _Inexpressible:
-            return [self.root.compute_digest()]
+            return self._whole()
         return [digest for digest in self._layers if digest != delta] + ([delta] if delta is not None else [])
 
 

@@ -1,7 +1,7 @@
 """What elements use to run commands on a tree of files."""
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from enum import IntFlag
 from typing import TYPE_CHECKING, Protocol
@@ -95,7 +95,7 @@ class Sandbox:
 
     def run(
         self,
-        command: list[str],
+        command: Sequence[str],
         *,
         root_read_only: bool = False,
         cwd: str | None = None,
@@ -121,6 +121,7 @@ class Sandbox:
         if not self._may_run:
             # ends as a bug report: the plugin contradicts itself
             raise RuntimeError("Element.BST_RUN_COMMANDS is False, but the element runs commands")
+        # a text alone is an old way to give a program without arguments
         argv = (command,) if isinstance(command, str) else tuple(command)
         work_directory = self._get_work_directory(cwd)
         variables = self._get_environment(work_directory, env)
@@ -235,5 +236,5 @@ class Sandbox:
                 raise SandboxCommandError("Command failed", collect=batch.collect)
 
     @staticmethod
-    def _check_batch_flags(batch: Batch, root_read_only: bool) -> None:  # noqa: FBT001
+    def _check_batch_flags(batch: Batch, root_read_only: bool) -> None:
         assert batch.root_read_only == root_read_only, "Inconsistent sandbox flags in single command batch"

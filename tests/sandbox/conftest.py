@@ -42,9 +42,7 @@ class SandboxRig:
     BASE is a host directory, or a tree that is in the store of DIRECTORY already.
     """
 
-    def __init__(
-        self, directory: Path, base: Path | Digest, method: RootMethod, stack: ExitStack
-    ) -> None:
+    def __init__(self, directory: Path, base: Path | Digest, method: RootMethod, stack: ExitStack) -> None:
         self.directory = directory
         self.cache_directory = directory / "cache"
         self.cas = Cas(str(self.cache_directory / "cas"), durable=False)
@@ -74,7 +72,9 @@ class SandboxRig:
         )
         self._count = 0
 
-    def sandbox(self, configuration: SandboxConfiguration | None = None, **changes: bool) -> LocalSandbox:
+    def sandbox(
+        self, configuration: SandboxConfiguration | None = None, *, keeps_mtimes: bool = False
+    ) -> LocalSandbox:
         """A sandbox with the base staged, both roots marked, and the build root as work directory."""
         self._count += 1
         sandbox = LocalSandbox(
@@ -82,7 +82,7 @@ class SandboxRig:
                 self.environment,
                 scratch_directory=str(self.cache_directory / "build" / str(self._count)),
                 configuration=configuration or self.environment.configuration,
-                **changes,
+                keeps_mtimes=keeps_mtimes,
             )
         )
         self._stack.callback(sandbox.close)

@@ -13,7 +13,11 @@ from tests.sandbox.conftest import BUILD_ROOT, INSTALL_ROOT, PROGRAMS, SandboxRi
 def fingerprints(directory: Path) -> dict[str, tuple[str, int, int]]:
     """Content, mode and time of every file below DIRECTORY."""
     return {
-        str(path): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mode, path.stat().st_mtime_ns)
+        str(path): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mode,
+            path.stat().st_mtime_ns,
+        )
         for path in directory.rglob("*")
         if path.is_file()
     }
@@ -62,7 +66,9 @@ def test_writable_root_comes_back_whole(rig: SandboxRig) -> None:
     root = sandbox.get_virtual_directory()
     root.open_directory("etc/old", create=True)
     rig.output(
-        "rmdir /etc/old; echo x > /etc/new; mkdir /top; rm -r /buildstream", sandbox=sandbox, root_read_only=False
+        "rmdir /etc/old; echo x > /etc/new; mkdir /top; rm -r /buildstream",
+        sandbox=sandbox,
+        root_read_only=False,
     )
     assert list(root.open_directory("etc")) == ["new"]
     assert root.isdir("top")
@@ -79,8 +85,10 @@ def test_mounted_directories_come_back_empty(rig: SandboxRig) -> None:
 
 def test_replaced_directory_loses_its_old_content(rig: SandboxRig) -> None:
     sandbox = rig.sandbox()
-    with sandbox.get_virtual_directory().open_directory(BUILD_ROOT[1:] + "/d", create=True).open_file(
-        "old", mode="w"
+    with (
+        sandbox.get_virtual_directory()
+        .open_directory(BUILD_ROOT[1:] + "/d", create=True)
+        .open_file("old", mode="w")
     ):
         pass
     rig.output("rm -r d; mkdir d; touch d/new", sandbox=sandbox)
@@ -161,8 +169,12 @@ def test_batch_runs_as_one_script(rig: SandboxRig, read_only: bool) -> None:
     with sandbox.batch(root_read_only=read_only):
         sandbox.run(["touch", "made"], root_read_only=read_only, label="make")
         with sandbox.batch(root_read_only=read_only, label="group"):
-            sandbox.run(["sh", "-c", "echo $A > a"], root_read_only=read_only, cwd="/buildstream-install/d",
-                        env={"PATH": "/bin:/usr/bin", "A": "b c"})
+            sandbox.run(
+                ["sh", "-c", "echo $A > a"],
+                root_read_only=read_only,
+                cwd="/buildstream-install/d",
+                env={"PATH": "/bin:/usr/bin", "A": "b c"},
+            )
         sandbox._create_empty_file("empty")
         sandbox._clean_directory(BUILD_ROOT)
     root = sandbox.get_virtual_directory()
@@ -173,11 +185,15 @@ def test_batch_runs_as_one_script(rig: SandboxRig, read_only: bool) -> None:
 
 def test_failing_batch_stops_at_the_command(rig: SandboxRig) -> None:
     sandbox = rig.sandbox()
-    with pytest.raises(SandboxCommandError) as caught:
+
+    def run_batch() -> None:
         with sandbox.batch(root_read_only=True, collect="/out"):
             sandbox.run(["touch", "before"], root_read_only=True)
             sandbox.run(["false"], root_read_only=True, label="fail it")
             sandbox.run(["touch", "after"], root_read_only=True)
+
+    with pytest.raises(SandboxCommandError) as caught:
+        run_batch()
     assert (str(caught.value), caught.value.collect, caught.value.reason) == (
         "Command failed",
         "/out",

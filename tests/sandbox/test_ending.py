@@ -37,7 +37,9 @@ def states_of(mark: str) -> list[str]:
             try:
                 arguments = Path("/proc", entry, "cmdline").read_bytes().split(b"\0")
                 if arguments[0] == b"sh" and mark.encode() in arguments:
-                    states.append(Path("/proc", entry, "stat").read_text("utf-8").rpartition(")")[2].split()[0])
+                    states.append(
+                        Path("/proc", entry, "stat").read_text("utf-8").rpartition(")")[2].split()[0]
+                    )
             except OSError:
                 continue  # it has just ended
     return states

@@ -48,7 +48,9 @@ def test_program_of_the_system_is_taken_if_it_is_newer(launcher: SandboxLauncher
     for version, is_newer in (("0.0.1", False), ("99.1", True)):
         directory = tmp_path / version
         directory.mkdir()
-        script = f'#!/bin/sh\n[ "$1" = --version ] && echo bubblewrap {version} && exit\nexec {program} "$@"\n'
+        script = (
+            f'#!/bin/sh\n[ "$1" = --version ] && echo bubblewrap {version} && exit\nexec {program} "$@"\n'
+        )
         (directory / "bwrap").write_text(script, encoding="utf-8")
         (directory / "bwrap").chmod(0o755)
         found = SandboxProbe(launcher, str(directory / "probe"), str(directory)).capabilities()
@@ -105,7 +107,7 @@ def test_machine_without_namespaces_is_explained(launcher: SandboxLauncher, tmp_
         launcher, str(tmp_path / "probe"), str(tmp_path), settings_directory=str(tmp_path / "settings")
     )
     for _ in range(2):
-        with pytest.raises(SandboxError, match="user.max_user_namespaces=0") as caught:
+        with pytest.raises(SandboxError, match=r"user\.max_user_namespaces=0") as caught:
             probe.capabilities()
         assert caught.value.reason == "unavailable-local-sandbox"
     assert not list((tmp_path / "probe").iterdir())

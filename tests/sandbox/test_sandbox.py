@@ -13,7 +13,9 @@ from tests.sandbox.conftest import ENVIRONMENT, PROGRAMS, SandboxRig
 
 
 @pytest.mark.parametrize(
-    "command", ["sh", f"{PROGRAMS}/sh", "link", "/etc/relative"], ids=["name", "path", "link", "relative link"]
+    "command",
+    ["sh", f"{PROGRAMS}/sh", "link", "/etc/relative"],
+    ids=["name", "path", "link", "relative link"],
 )
 def test_command_is_found_in_the_tree(rig: SandboxRig, command: str) -> None:
     sandbox = rig.sandbox()
@@ -47,12 +49,11 @@ def test_missing_command_is_an_error_of_its_own(rig: SandboxRig, command: str) -
 
 def test_all_of_a_batch_has_the_same_flags(rig: SandboxRig) -> None:
     sandbox = rig.sandbox()
-    with pytest.raises(AssertionError, match="Inconsistent sandbox flags in single command batch"):
-        with sandbox.batch(root_read_only=True):
-            sandbox.run(["true"])
-    with pytest.raises(AssertionError):
-        with sandbox.batch(), sandbox.batch(root_read_only=True):
-            pass
+    message = "Inconsistent sandbox flags in single command batch"
+    with pytest.raises(AssertionError, match=message), sandbox.batch(root_read_only=True):
+        sandbox.run(["true"])
+    with pytest.raises(AssertionError), sandbox.batch(), sandbox.batch(root_read_only=True):
+        pass
 
 
 def test_batch_without_commands_runs_nothing(rig: SandboxRig) -> None:
@@ -67,8 +68,7 @@ def test_batch_without_commands_runs_nothing(rig: SandboxRig) -> None:
 def test_batch_that_raises_runs_nothing(rig: SandboxRig) -> None:
     sandbox = rig.sandbox()
     with pytest.raises(KeyError), sandbox.batch():
-        sandbox.run(["true"])
-        raise KeyError
+        raise KeyError(sandbox.run(["true"]))
     assert not rig.running
     assert sandbox.run(["true"]) == 0
 

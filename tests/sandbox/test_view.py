@@ -33,7 +33,9 @@ def test_environment_is_exactly_the_given_one(rig: SandboxRig, monkeypatch: pyte
     before = len(rig.log())
     assert sandbox.run(["env", "-0"], env=env) == 0
     variables = rig.log()[before:].rstrip("\0").split("\0")
-    assert sorted(variables) == sorted(f"{name}={value}" for name, value in {**env, "PWD": BUILD_ROOT}.items())
+    assert sorted(variables) == sorted(
+        f"{name}={value}" for name, value in {**env, "PWD": BUILD_ROOT}.items()
+    )
 
 
 def test_long_environment_reaches_the_command(rig: SandboxRig) -> None:
@@ -80,7 +82,9 @@ def test_processes_of_the_host_are_invisible(rig: SandboxRig) -> None:
 
 
 def test_standard_input_is_empty_and_there_is_no_terminal(rig: SandboxRig) -> None:
-    assert rig.output("cat; test -t 0 || echo none; echo x > /dev/tty || echo no tty").splitlines()[0] == "none"
+    assert (
+        rig.output("cat; test -t 0 || echo none; echo x > /dev/tty || echo no tty").splitlines()[0] == "none"
+    )
     assert rig.log().splitlines()[-1] == "no tty"
 
 

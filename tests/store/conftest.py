@@ -8,7 +8,7 @@ import pytest
 
 from buildstream._store.cas import Cas
 
-# A host tree: content of a file, ("x", content) of an executable, ("->", target) of a link, None of a directory.
+# By path: content of a file, ("x", content) of an executable, ("->", target) of a link, None of a directory.
 HostTree = dict[str, str | tuple[str, str] | None]
 
 

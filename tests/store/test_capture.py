@@ -231,11 +231,8 @@ def test_a_real_overlay_is_captured_as_it_looks(cas: Cas, make_tree: Make, tmp_p
     base = cas.import_directory(make_tree(LOWER))
     for name in ("upper", "work", "root"):
         (tmp_path / name).mkdir()
-    subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _REAL_OVERLAY, "sh"]
-        + [cas.extracted_tree(base), str(tmp_path)],
-        check=True,
-    )
+    script = ["sh", "-c", _REAL_OVERLAY, "sh", cas.extracted_tree(base), str(tmp_path)]
+    subprocess.run(["unshare", "--user", "--map-root-user", "--mount", *script], check=True)
 
     captured = cas.capture_overlay(base, str(tmp_path / "upper"), consume=True)
 

@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,15 +136,33 @@ def test_changed_modes_of_objects_are_repaired(tmp_path: Path) -> None:
     assert attributes(Cas(str(tmp_path / "cas")).object_path(digest)) == (0o644, MTIME)
 
 
-def test_a_full_disk_is_a_full_cache(cas: Cas, tmp_path: Path) -> None:
-    # A file size limit is the nearest thing to a full disk that needs no mount; EFBIG is mapped by hand.
-    import errno
+_ON_A_SMALL_DISK = """
+import sys
+from buildstream._exceptions import CASError
+from buildstream._store.cas import Cas
+cas = Cas(sys.argv[1] + "/cas")
+small = cas.add_bytes(b"small")
+for add in (lambda: cas.add_bytes(bytes(3_000_000)), lambda: cas.add_file(sys.argv[2])):
+    try:
+        add()
+    except CASError as error:
+        assert error.reason == "cache-too-full", error
+        assert sys.argv[1] in str(error) or sys.argv[2] in str(error)
+    else:
+        raise AssertionError("no error")
+assert cas.read_bytes(small) == b"small"
+cas.add_bytes(b"still room for this")
+"""
 
-    from buildstream._store.layout import cas_error
 
-    error = cas_error("write", "/some/object", OSError(errno.ENOSPC, "No space left on device"))
-    assert error.reason == "cache-too-full"
-    assert "/some/object" in str(error)
+def test_a_full_disk_is_a_full_cache(tmp_path: Path) -> None:
+    # Half-written objects do not stay, so that there is room for small ones.
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "large").write_bytes(os.urandom(3_000_000))
+    script = 'mount -t tmpfs -o size=1m tmpfs "$1" && exec "$3" -c "$4" "$1" "$2"'
+    arguments = [str(tmp_path / "disk"), str(tmp_path / "large"), sys.executable, _ON_A_SMALL_DISK]
+    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
+    subprocess.run([*unshare, "sh", "-c", script, "sh", *arguments], check=True)
 
 
 def test_a_newer_store_is_refused(tmp_path: Path) -> None:

@@ -198,9 +198,13 @@ def test_open_file_writes_when_the_body_ends(directory: CasDirectory) -> None:
 
 
 def test_open_file_writes_nothing_if_the_body_fails(directory: CasDirectory, tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), directory.open_file("etc/conf", mode="w") as file:
-        file.write("half")
-        raise RuntimeError
+    def write_half() -> None:
+        with directory.open_file("etc/conf", mode="w") as file:
+            file.write("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert read(directory, "etc/conf") == "conf"
     assert os.listdir(tmp_path / "cache" / "tmp") == []
 

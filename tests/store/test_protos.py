@@ -66,7 +66,8 @@ file.message_type.add(name="Status")
 descriptor_pool.Default().Add(file) if hasattr(descriptor_pool.Default(), "Add") else (
     descriptor_pool.Default().AddSerializedFile(file.SerializeToString()))
 from buildstream._protos.build.bazel.remote.asset.v1 import remote_asset_pb2, remote_asset_pb2_grpc
-from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution_pb2, remote_execution_pb2_grpc
+from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution_pb2
+from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution_pb2_grpc
 from buildstream._protos.google.bytestream import bytestream_pb2_grpc
 from buildstream._protos.google.longrunning.operations_pb2 import Operation
 from buildstream._protos.google.rpc.status_pb2 import Status

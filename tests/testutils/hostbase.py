@@ -1,12 +1,15 @@
-"""A base for sandboxes made of programs of the host; the code is that of doc/examples/make-base."""
+"""A base for sandboxes made of programs of the host, by the script of the documentation."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import cast
 
-_SCRIPT = Path(__file__).parents[2] / "doc" / "examples" / "make-base"
+EXAMPLES = Path(__file__).parents[2] / "doc" / "examples"
+_SCRIPT = EXAMPLES / "make-base"
 
 # enough for the commands of most tests
 SHELL_TOOLS = (
@@ -29,3 +32,9 @@ def make_host_base(directory: str, tools: Sequence[str]) -> None:
     loader.exec_module(module)
     make = cast("Callable[[str, Sequence[str]], None]", module.make_host_base)
     make(directory, tools)
+
+
+def make_base(directory: Path, *, with_compiler: bool = False) -> None:
+    """Runs the script as the documentation says, for its default tools."""
+    options = ["--with-compiler"] if with_compiler else []
+    subprocess.run([sys.executable, str(_SCRIPT), *options, str(directory)], check=True)
