@@ -89,10 +89,8 @@ class SourceHost(BasePluginHost):
             self._marked_urls.add(url)
         if alias is None:
             assert self._plugin is not None
-            self._plugin.warn(
-                f"{self._plugin}: Use of unaliased source download URL: {url}",
-                warning_token=CoreWarnings.UNALIASED_URL,
-            )
+            brief = f"{self._plugin}: Use of unaliased source download URL: {url}"
+            self._plugin.warn(brief, warning_token=CoreWarnings.UNALIASED_URL)
             return
         self._check_alias(alias, url)
 

@@ -56,7 +56,7 @@ def _check_artifact_name(name: str) -> None:
     raise StreamError(
         f"Specified target does not appear to be an artifact or element name: {name}",
         reason="unrecognized-target-format",
-        detail="Element names end with .bst; artifact names are PROJECT/ELEMENT/KEY, the key of 64 hex digits.",
+        detail="Element names end with .bst; artifact names are PROJECT/ELEMENT/KEY with 64 hex digits.",
     )
 
 
