@@ -56,23 +56,17 @@ def generate(directory: Path, shape: str, count: int, kind: str = "manual") -> N
 
 
 def make_base(directory: Path) -> None:
-    """A shell and a few programs: busybox where it is one static file, else programs of the host."""
+    """A shell and a few programs: one busybox if the machine has it, else the programs of the machine."""
     busybox = shutil.which("busybox")
-    if busybox is None or not _is_static(Path(busybox)):
-        subprocess.run([sys.executable, str(_MAKE_BASE), str(directory), *_TOOLS], check=True)
+    tools = _TOOLS if busybox is None else [busybox]
+    subprocess.run([sys.executable, str(_MAKE_BASE), str(directory), *tools], check=True)
+    if busybox is None:
         return
-    programs = directory / "bin"
-    programs.mkdir(parents=True)
-    shutil.copyfile(busybox, programs / "busybox")
-    (programs / "busybox").chmod(0o755)
     for tool in _TOOLS:
-        (programs / tool).symlink_to("busybox")
-
-
-def _is_static(program: Path) -> bool:
-    """Whether a program needs no dynamic loader, as far as ldd can tell."""
-    listing = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
-    return "not a dynamic executable" in listing.stdout + listing.stderr
+        (directory / busybox[1:]).with_name(tool).symlink_to("busybox")
+    if not os.path.lexists(directory / "bin"):
+        # where the host has all programs in /usr/bin, scripts still ask for /bin/sh
+        (directory / "bin").symlink_to(os.path.dirname(busybox)[1:])
 
 
 def _name(number: int) -> str:

@@ -94,7 +94,7 @@ class Bench:
                 _run(program, case.prepare, directory, home)
             return _run(program, case.arguments, directory, home)
         finally:
-            _stop_leftovers(home)
+            _wait_for_leftovers(home)
             shutil.rmtree(home, ignore_errors=True)
 
     def _project(self, name: str) -> Path:
@@ -124,7 +124,7 @@ def _run(program: str, arguments: Sequence[str], directory: Path, home: Path) ->
     return Sample(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def _stop_leftovers(home: Path) -> None:
+def _wait_for_leftovers(home: Path) -> None:
     """Waits till a cache daemon that was started for HOME has ended by itself."""
     for _ in range(100):
         if not any(_uses(process, home) for process in Path("/proc").glob("[0-9]*")):
@@ -146,7 +146,7 @@ def _line(name: str, samples: Samples) -> str:
         walls = [run.wall_s for run in runs]
         cpu_s = statistics.median(run.cpu_s for run in runs)
         medians.append((statistics.median(walls), cpu_s))
-        cells.append(f"{min(walls):8.3f} {medians[-1][0]:8.3f} {cpu_s:8.3f}")
+        cells.append(f"{min(walls):9.3f}{medians[-1][0]:9.3f}{cpu_s:9.3f}")
     (reference_s, reference_cpu_s), (candidate_s, candidate_cpu_s) = medians
     cells.append(f"{reference_s / candidate_s:7.2f}x {reference_cpu_s / max(candidate_cpu_s, 1e-9):7.2f}x")
     return " | ".join(cells)
@@ -173,9 +173,8 @@ def main() -> None:
             for case in cases:
                 results[case.name].reference.append(bench.measure(programs[0], case))
                 results[case.name].candidate.append(bench.measure(programs[1], case))
-    print(
-        f"{'case':<14} | {'reference: min, median, cpu':^26} | {'candidate: min, median, cpu':^26} | faster: wall, cpu"
-    )
+    columns = [f"{who}: min, median, cpu" for who in ("reference", "candidate")]
+    print(" | ".join([f"{'case':<14}", *columns, "faster: wall, cpu"]))
     for case in cases:
         print(_line(case.name, results[case.name]))
     if arguments.json:

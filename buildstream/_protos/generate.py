@@ -15,8 +15,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-_HEADER = "# mypy: ignore-errors\n# ruff: noqa\n"
-
 _MESSAGE_CHANGES = (
     (r"(?m)^from google\.protobuf import runtime_version as _runtime_version\n", ""),
     (r"_runtime_version\.ValidateProtobufRuntimeVersion\([^)]*\)\n", ""),
@@ -37,6 +35,8 @@ _SERVICE_CHANGES = (
     (r"(?s) # This class is part of an EXPERIMENTAL API\.\n.*?(?=\n\n\nclass |\Z)", ""),
 )
 
+_SERVICE_STUB_CHANGES = ((r"(?m)^GRPC_(GENERATED_)?VERSION: str\n", ""),)
+
 
 def main() -> None:
     """Compiles every `.proto` file beside this one."""
@@ -50,6 +50,8 @@ def main() -> None:
         _change(path, _MESSAGE_CHANGES)
     for path in package.rglob("*_pb2_grpc.py"):
         _change(path, _SERVICE_CHANGES)
+    for path in package.rglob("*_pb2_grpc.pyi"):
+        _change(path, _SERVICE_STUB_CHANGES)
     for path in package.rglob("*.proto"):
         for directory in path.relative_to(package).parents:
             (package / directory / "__init__.py").touch()
@@ -65,7 +67,7 @@ def _change(path: Path, changes: tuple[tuple[str, str], ...]) -> None:
     text = path.read_text()
     for pattern, replacement in changes:
         text = re.sub(pattern, replacement, text)
-    path.write_text(_HEADER + text)
+    path.write_text(text)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class SandboxView:
 
     root: str  # host path of the tree that becomes `/`
     is_root_read_only: bool
-    read_only_mounts: tuple[HostMount, ...]  # parts of a writable root that are protected
+    root_mounts: tuple[HostMount, ...]  # what else makes up that tree
     host_mounts: tuple[HostMount, ...]
     work_directory: str  # absolute sandbox path
     environment: Mapping[str, str]  # complete
@@ -39,7 +39,7 @@ def bubblewrap_options(view: SandboxView) -> tuple[str, ...]:
     """The options for VIEW; bubblewrap carries them out in this order."""
     options = ["--unshare-pid", "--die-with-parent"]
     options += ["--ro-bind" if view.is_root_read_only else "--bind", view.root, "/"]
-    options += _binds(view.read_only_mounts)
+    options += _binds(view.root_mounts)
     if not view.has_network:
         options += ["--unshare-net", "--unshare-uts", "--hostname", HOST_NAME, "--unshare-ipc"]
     options += ["--chdir", view.work_directory]

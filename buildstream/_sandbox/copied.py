@@ -6,6 +6,7 @@ import shutil
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas import Cas
 from ..utils import BST_ARBITRARY_TIMESTAMP
+from .bwrap import HostMount
 from .protection import EntryKind, WriteProtection, make_parents_accessible
 
 
@@ -20,19 +21,20 @@ class CopiedRoot:
     """
 
     overlay: str | None = None
+    read_only: tuple[str, ...] = ()
 
     def __init__(self, cas: Cas, directory: str, tree: str, protection: WriteProtection) -> None:
         self._cas = cas
         self._tree = tree
+        self.mounts = tuple(
+            HostMount(os.path.join(tree, path), "/" + path, is_read_only=True)
+            for path in protection.mountable_siblings()
+        )
         if protection.writable:
             self.path = os.path.join(directory, "root")
             self._divide(protection)
         else:
             self.path = tree
-
-    def protected_path(self, path: str) -> str:
-        """Host path of what is shown, read-only, at the relative sandbox path PATH."""
-        return os.path.join(self._tree, path)
 
     def capture(self, path: str, base: Digest, *, mtimes: bool) -> Digest:
         """Stores the directory at the relative sandbox path PATH; as that of an overlay."""

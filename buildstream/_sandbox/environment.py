@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
 
 from .._store.cas import Cas
+from ..sandbox.sandbox import ActivityReporter
 from .client import RunningSandbox, SandboxLauncher
 from .probe import SandboxProbe
 
@@ -18,12 +18,6 @@ class SandboxConfiguration:
     build_arch: str  # canonical name, for example "x86-64"
     build_uid: int | None = None  # None: root
     build_gid: int | None = None
-
-
-class ActivityReporter(Protocol):
-    """The part of the messenger that a sandbox uses."""
-
-    def activity(self, name: str, *, detail: str | None = None) -> AbstractContextManager[object]: ...
 
 
 @dataclass(frozen=True, slots=True)

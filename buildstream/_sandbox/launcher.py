@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import gc
 import marshal
 import os
 import select
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         directory: bytes  # absolute; becomes the working directory
         overlay: bytes | None  # mount options of an overlay for `root` in there, in namespaces of its own
         modes: list[tuple[bytes, int]]  # relative paths, and what permissions they get once it is mounted
+        read_only: list[bytes]  # relative paths that are then mounted read-only, if there is an overlay
         options: bytes | None  # of bubblewrap, each ended by NUL; offered as `--args`
         is_interactive: bool  # stays in the session and process group of bst
 
@@ -53,12 +55,14 @@ DESCRIPTOR_COUNT = 3
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+MS_BIND = 0x1000
+READ_ONLY_REMOUNT = MS_BIND | 0x20 | 0x1  # MS_REMOUNT, MS_RDONLY
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
-# a terminal's Ctrl-C and Ctrl-Z, and whoever ends bst, reach the whole process group;
-# the program ends when its socket does
-IGNORED_SIGNALS = (
+# a terminal's Ctrl-C and Ctrl-Z, and whoever ends bst, reach the whole process group; the
+# program ends when its socket does.  Blocked, not ignored: a child gets rid of that by one call.
+BLOCKED_SIGNALS = (
     signal.SIGINT,
     signal.SIGQUIT,
     signal.SIGTERM,
@@ -67,7 +71,7 @@ IGNORED_SIGNALS = (
     signal.SIGTTIN,
     signal.SIGTTOU,
 )
-# what python itself ignores, and a command must find in its default state
+# what python ignores, and commands must find in its default state
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
@@ -215,18 +219,15 @@ def child_pid_from_report(report: bytes) -> int | None:
 
 
 def end_sandbox(sandbox: Sandbox, number: int) -> None:
-    """Sends NUMBER to the process group of SANDBOX.
-
-    A child that does not lead a group, because it is interactive or has not come so
-    far, may still ignore signals like its parent does, so it is killed.
-    """
-    try:
-        if not sandbox.is_interactive:
+    """Sends NUMBER to the process group of SANDBOX, if it leads one (already), else to it alone."""
+    if not sandbox.is_interactive:
+        try:
             os.killpg(sandbox.pid, number)
+        except ProcessLookupError:
+            pass
+        else:
             return
-    except ProcessLookupError:
-        pass
-    send_signal(sandbox.pid, signal.SIGKILL)
+    send_signal(sandbox.pid, number)
 
 
 def send_signal(pid: int, number: int) -> None:
@@ -294,6 +295,8 @@ def run_child(libc: ctypes.CDLL, spec: Request, descriptors: list[int], status_f
         if spec["overlay"] is not None:
             enter_namespaces(libc)
             mount_overlay(libc, spec["overlay"])
+            for path in spec["read_only"]:
+                protect(libc, path)
         for path, mode in spec["modes"]:
             os.chmod(path, mode)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -310,15 +313,12 @@ def run_child(libc: ctypes.CDLL, spec: Request, descriptors: list[int], status_f
 
 
 def prepare_process(descriptors: list[int], *, is_interactive: bool) -> None:
-    """Gives the process its standard files, default signals and, unless interactive, a session."""
-    signal.set_wakeup_fd(-1)
-    for number in (*IGNORED_SIGNALS, *IGNORED_BY_PYTHON, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    # `end_sandbox` relies on the signals being default once there is a process group
+    """Gives the process its standard files, its signals and, unless interactive, a session."""
     if not is_interactive:
         os.setsid()
     for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def enter_namespaces(libc: ctypes.CDLL) -> None:
@@ -351,6 +351,12 @@ def mount_overlay(libc: ctypes.CDLL, options: bytes) -> None:
     """Mounts an overlay on `root`; the names in OPTIONS are relative to the working directory."""
     if libc.mount(b"overlay", b"root", b"overlay", 0, options):
         raise failure_of("mount")
+
+
+def protect(libc: ctypes.CDLL, path: bytes) -> None:
+    """Mounts PATH on itself, read-only."""
+    if libc.mount(path, path, None, MS_BIND, None) or libc.mount(None, path, None, READ_ONLY_REMOUNT, None):
+        raise failure_of("protect")
 
 
 def offer_options(options: bytes, status_fd: int) -> list[bytes]:
@@ -400,7 +406,7 @@ def receive_exactly(connection: socket.socket, size: int) -> bytes:
 def send(connection: socket.socket, value: tuple[int, int, bytes]) -> None:
     """Sends one frame."""
     payload = marshal.dumps(value)
-    connection.sendall(HEADER.pack(len(payload)) + payload)
+    connection.sendall(HEADER.pack(len(payload)) + payload, socket.MSG_NOSIGNAL)
 
 
 def read_available(descriptor: int) -> bytes:
@@ -413,9 +419,11 @@ def read_available(descriptor: int) -> bytes:
 
 def main() -> None:
     """Serves the socket that is standard input."""
-    for number in IGNORED_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    signal.pthread_sigmask(signal.SIG_SETMASK, BLOCKED_SIGNALS)
+    for number in IGNORED_BY_PYTHON:
+        signal.signal(number, signal.SIG_DFL)
+    # what exists now stays: without counting it again, fewer pages are copied for each child
+    gc.freeze()
     connection = socket.socket(fileno=os.dup(0))
     os.set_inheritable(connection.fileno(), False)
     Launcher(connection).serve()

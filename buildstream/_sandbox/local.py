@@ -29,8 +29,8 @@ class SandboxRoot(Protocol):
 
     path: str  # host path of what becomes `/`
     overlay: str | None  # mount options, if it has to be mounted first
-
-    def protected_path(self, path: str) -> str: ...
+    read_only: tuple[str, ...]  # what is then made read-only, relative to the directory of `path`
+    mounts: tuple[HostMount, ...]  # what else makes up the tree
 
     def capture(self, path: str, base: Digest, *, mtimes: bool) -> Digest: ...
 
@@ -82,6 +82,7 @@ class LocalSandbox(Sandbox):
             directory=posixpath.dirname(root.path),
             options=bubblewrap_options(view),
             overlay=root.overlay,
+            read_only=root.read_only,
             modes=tuple((posixpath.join("root", path), PARENT_MODE) for path in protection.parents),
             is_interactive=view.is_interactive,
         )
@@ -95,8 +96,9 @@ class LocalSandbox(Sandbox):
 
     def _make_directories(self, cwd: str) -> None:
         """Creates what must exist for every command, and the places of host mounts."""
-        for path in (*MOUNT_POINTS, cwd, *self._marked_directories):
+        for path in (*MOUNT_POINTS, *self._marked_directories):
             self._virtual.open_directory(path.lstrip("/"), create=True)
+        self._virtual.open_directory(cwd.lstrip("/"), create=True, follow_symlinks=True)
         for mount in self._host_mounts:
             target = mount.target.lstrip("/")
             if self._virtual.exists(target, follow_symlinks=True):
@@ -120,7 +122,7 @@ class LocalSandbox(Sandbox):
             tree = cas.extracted_tree(self._virtual._digest())
             return CopiedRoot(cas, directory, tree, protection)
         layers = [cas.extracted_tree(layer) for layer in self._virtual._staging_plan().layers]
-        return OverlayRoot(cas, directory, layers)
+        return OverlayRoot(cas, directory, layers, protection)
 
     def _view(
         self,
@@ -139,10 +141,7 @@ class LocalSandbox(Sandbox):
         return SandboxView(
             root=root.path,
             is_root_read_only=not protection.writable,
-            read_only_mounts=tuple(
-                HostMount(root.protected_path(path), "/" + path, is_read_only=True)
-                for path in protection.mountable_siblings()
-            ),
+            root_mounts=root.mounts,
             host_mounts=tuple(self._host_mounts),
             work_directory=cwd,
             environment=env,

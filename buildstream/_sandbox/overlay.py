@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas import Cas
 from ..utils import BST_ARBITRARY_TIMESTAMP
-from .protection import make_parents_accessible
+from .bwrap import HostMount
+from .protection import WriteProtection, make_parents_accessible
 
 
 def overlay_options(layer_count: int) -> str:
@@ -42,18 +43,19 @@ class OverlayRoot:
         cas: The store that captured files go to.
         directory: Empty, on the file system of the store.
         layers: Absolute paths of extracted trees, bottom first, at most 500.
+        protection: How it is divided.
     """
 
-    def __init__(self, cas: Cas, directory: str, layers: Sequence[str]) -> None:
+    mounts: tuple[HostMount, ...] = ()
+
+    def __init__(self, cas: Cas, directory: str, layers: Sequence[str], protection: WriteProtection) -> None:
         make_overlay_directories(directory, layers)
         self._cas = cas
         self._upper = os.path.join(directory, "upper")
         self.path = os.path.join(directory, "root")
         self.overlay: str | None = overlay_options(len(layers))
-
-    def protected_path(self, path: str) -> str:
-        """Host path of what is shown, read-only, at the relative sandbox path PATH."""
-        return os.path.join(self.path, path)
+        # by the launcher: it takes a third of the time that bubblewrap needs for the same
+        self.read_only = tuple(os.path.join("root", path) for path in protection.mountable_siblings())
 
     def capture(self, path: str, base: Digest, *, mtimes: bool) -> Digest:
         """Stores the directory at the relative sandbox path PATH; BASE is what it was before.

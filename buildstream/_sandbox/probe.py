@@ -1,9 +1,7 @@
 """Finding out by trial what this machine offers for sandboxes."""
 
-import json
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -165,6 +163,8 @@ class SandboxProbe:
     @contextmanager
     def _trial_directory(self) -> Iterator[str]:
         """A directory with an overlay of one layer, `lower`, ready to be mounted."""
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="sandbox-", dir=self._directory) as directory:
             lower = os.path.join(directory, "lower")
             for name in ("old", "dev", "proc", "tmp"):
@@ -194,6 +194,8 @@ class SandboxProbe:
 
 def read_result(path: str, identity: list[object]) -> SandboxCapabilities | None:
     """What was remembered in the file PATH for IDENTITY, None if nothing usable."""
+    import json
+
     try:
         with open(path, encoding="utf-8") as file:
             remembered = json.load(file)
@@ -206,6 +208,9 @@ def read_result(path: str, identity: list[object]) -> SandboxCapabilities | None
 
 def write_result(path: str, identity: list[object], found: SandboxCapabilities) -> None:
     """Remembers FOUND for IDENTITY in the file PATH; atomic."""
+    import json
+    import tempfile
+
     with tempfile.NamedTemporaryFile("w", dir=os.path.dirname(path), delete=False) as file:
         json.dump({"identity": identity, "bubblewrap": found.bubblewrap, "method": found.method.value}, file)
     os.replace(file.name, path)

@@ -1,4 +1,12 @@
-"""Which parts of a root a command may write, when only marked directories are writable."""
+"""Which parts of a root a command may write, when only marked directories are writable.
+
+Files must be linked and renamed between marked directories, so these stay in one
+mount with the directories above them.  What is beside them is mounted read-only;
+the directories above can't be, so they lose their write permission, which binds a
+command without capabilities.  Two things differ from BuildStream 2.8: a new entry
+in such a directory is refused with EACCES, not EROFS; and a file of the protected
+part can't be hard-linked into a marked directory (EXDEV).
+"""
 
 import os
 import posixpath

@@ -4,7 +4,6 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from contextlib import suppress
 
 from .._model.digest import Digest
 from .._model.tree import FileEntry, TreeDirectory
@@ -109,12 +108,13 @@ def _matches_symlink(path: str, target: str) -> bool:
 
 def _clear_attributes(path: str) -> bool:
     """Removes extended attributes, such as the marks of an overlay; False if that can't be done."""
-    with suppress(OSError):
+    try:
         for name in os.listxattr(path, follow_symlinks=False):
             if name == "security.selinux":
                 continue
             if not name.startswith("user."):
                 return False
             os.removexattr(path, name, follow_symlinks=False)
-        return True
-    return False
+    except OSError as error:
+        return error.errno == errno.EOPNOTSUPP
+    return True

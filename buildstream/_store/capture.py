@@ -3,13 +3,12 @@
 import os
 import stat
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from typing import NamedTuple
 
 from .._exceptions import CASError
 from .._model.digest import Digest
 from .._model.tree import DirectoryEntry, FileEntry, TreeDirectory, encode_directory
-from .layout import storage_errors
+from .layout import cas_error
 from .objects import ObjectStore
 from .scan import Scan, ScannedDirectory
 
@@ -35,6 +34,14 @@ def capture_overlay(
     return _Capture(objects, Scan(read_directory), mtimes=mtimes, consume=consume).run(upper_path, base)
 
 
+class _FoundFile(NamedTuple):
+    """A file that the scan has found."""
+
+    path: str
+    name: str
+    entries: list[FileEntry]  # of its directory; where it goes once it is stored
+
+
 class _Capture:
     """One capture: read all directories, store all files, then encode from the leaves to the root."""
 
@@ -43,67 +50,62 @@ class _Capture:
         self._scan = scan
         self._mtimes = mtimes
         self._consume = consume
-        self._pool: ThreadPoolExecutor | None = None
 
     def run(self, path: str, base: Digest | None) -> Digest:
         try:
             self._scan.run(path, base)
             return self._encode(self._store_files())
         finally:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
             self._scan.restore_modes()
 
     def _store_files(self) -> list[list[FileEntry]]:
-        """The files of each scanned directory, unsorted; large ones are stored by threads meanwhile."""
+        """The files of each scanned directory, unsorted; large ones are stored by threads."""
         stored: list[list[FileEntry]] = []
-        pending: list[tuple[list[FileEntry], Future[FileEntry | None]]] = []
-        has_threads = len(os.sched_getaffinity(0)) > 1
+        large: list[_FoundFile] = []
         for directory in self._scan.directories:
             entries: list[FileEntry] = []
             stored.append(entries)
             for name in directory.files:
-                result = self._store_file(f"{directory.path}/{name}", name, defer_large=has_threads)
-                if isinstance(result, Future):
-                    pending.append((entries, result))
-                elif result is not None:
-                    entries.append(result)
-        for entries, future in pending:
-            late = future.result()
-            if late is not None:
-                entries.append(late)
+                file = _FoundFile(f"{directory.path}/{name}", name, entries)
+                if not self._store_file(file, may_defer=True):
+                    large.append(file)
+        threads = min(len(large), len(os.sched_getaffinity(0)))
+        if threads > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(self._store_file, large))
+        else:
+            for file in large:
+                self._store_file(file)
         return stored
 
-    def _store_file(
-        self, path: str, name: str, *, defer_large: bool
-    ) -> "FileEntry | Future[FileEntry | None] | None":
-        """Stores one file; None if it is no regular file any more."""
-        with storage_errors("capture", path):
-            descriptor, hidden_mode = _open_for_reading(path)
+    def _store_file(self, file: _FoundFile, *, may_defer: bool = False) -> bool:
+        """Stores one file, if it still is a regular one; False if it is large and may be left for later."""
+        try:
+            descriptor, hidden_mode = _open_for_reading(file.path)
+        except OSError as error:
+            raise cas_error("capture", file.path, error) from error
+        has_stored = False
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                return None
-            if defer_large and hidden_mode is None and status.st_size >= _THREADED_SIZE_BYTES:
-                if self._pool is None:
-                    self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
-                return self._pool.submit(self._store_large_file, path, name)
+                return True
+            if may_defer and status.st_size >= _THREADED_SIZE_BYTES:
+                return False
             mode = status.st_mode if hidden_mode is None else hidden_mode
             is_executable = bool(mode & stat.S_IXUSR)
             digest = self._objects.add_open_file(
-                descriptor, path, executable=is_executable, consume=self._consume
+                descriptor, file.path, status, executable=is_executable, consume=self._consume
             )
             mtime_ns = status.st_mtime_ns // 1000 * 1000 if self._mtimes else None
-            return FileEntry(name, digest, is_executable, mtime_ns)
+            has_stored = True
+            file.entries.append(FileEntry(file.name, digest, is_executable, mtime_ns))
+            return True
         finally:
-            if hidden_mode is not None and not self._consume:
+            if hidden_mode is not None and not (self._consume and has_stored):
                 os.fchmod(descriptor, hidden_mode)
             os.close(descriptor)
-
-    def _store_large_file(self, path: str, name: str) -> FileEntry | None:
-        result = self._store_file(path, name, defer_large=False)
-        assert not isinstance(result, Future), "deferred only once"
-        return result
 
     def _encode(self, stored: list[list[FileEntry]]) -> Digest:
         """Stores the directories, children before parents, and gives the digest of the root."""
@@ -131,11 +133,12 @@ class _Capture:
 def _open_for_reading(path: str) -> tuple[int, int | None]:
     """Opens a file; if its mode forbids that, gives the mode that has to be restored as second value."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    with suppress(PermissionError):
+    try:
         return os.open(path, flags), None
-    mode = stat.S_IMODE(os.lstat(path).st_mode)
-    os.chmod(path, mode | stat.S_IRUSR)
-    return os.open(path, flags), mode
+    except PermissionError:
+        mode = stat.S_IMODE(os.lstat(path).st_mode)
+        os.chmod(path, mode | stat.S_IRUSR)
+        return os.open(path, flags), mode
 
 
 def _merged(scanned: ScannedDirectory, captured: TreeDirectory) -> TreeDirectory:

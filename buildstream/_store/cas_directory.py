@@ -248,10 +248,11 @@ class CasDirectory(Directory):
 
     def _capture(self, external_pathspec: Directory | str) -> Digest:
         """Stores a host directory."""
-        if isinstance(external_pathspec, HostDirectory):
-            external_pathspec = external_pathspec.host_path
-        assert isinstance(external_pathspec, str), "a directory is either in the store or on the host"
-        path = external_pathspec
+        path = (
+            external_pathspec.host_path if isinstance(external_pathspec, HostDirectory) else external_pathspec
+        )
+        if isinstance(path, Directory):
+            raise DirectoryError(f"Can't import '{path}': it is neither in the store nor on the host")
         if not os.path.isdir(path):
             raise DirectoryError(f"Can't import '{path}': it is not a directory")
         return self._cas.import_directory(path)

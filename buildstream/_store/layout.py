@@ -2,9 +2,11 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from time import time_ns
 
 from .._exceptions import CASError
 from ..utils import BST_ARBITRARY_TIMESTAMP
@@ -15,6 +17,7 @@ FILE_MODE = 0o644
 EXECUTABLE_MODE = 0o755
 DIRECTORY_MODE = 0o755
 
+_TEMPORARY_NAME = re.compile(r"[0-9]+-[0-9a-f]{12,}-[0-9]+")  # process, nanoseconds, number
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -37,6 +40,7 @@ class StoreLayout:
         self.trees = os.path.join(self.root, "trees")
         self.temporary = os.path.join(self.root, "tmp")  # trees that are being extracted
         self.trash = os.path.join(self.root, "trash")
+        self._prefix = f"{os.getpid()}-{time_ns():x}"
         self._counter = count()
         try:
             for directory in (self.objects, self.incoming, self.trees, self.temporary, self.trash):
@@ -46,27 +50,19 @@ class StoreLayout:
             raise CASError(f"Can't use the store in '{self.root}': {error}") from error
 
     def new_path(self, directory: str) -> str:
-        """A path in DIRECTORY that no other thread or live process uses."""
-        return os.path.join(directory, f"{os.getpid()}-{next(self._counter)}")
+        """A path in DIRECTORY that no other thread or process uses; see `is_temporary_name`."""
+        return f"{directory}/{self._prefix}-{next(self._counter)}"
 
     def create_temporary(self, directory: str) -> tuple[int, str]:
         """Creates a file in DIRECTORY: descriptor and path."""
-        while True:
-            path = self.new_path(directory)
-            try:
-                return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE), path
-            except FileExistsError:
-                continue  # left behind by a dead process with the same id
+        path = self.new_path(directory)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE), path
 
     def create_temporary_directory(self) -> str:
         """Creates a directory for a tree that is being extracted, and gives its path."""
-        while True:
-            path = self.new_path(self.temporary)
-            try:
-                os.mkdir(path, DIRECTORY_MODE)
-            except FileExistsError:
-                continue  # left behind by a dead process with the same id
-            return path
+        path = self.new_path(self.temporary)
+        os.mkdir(path, DIRECTORY_MODE)
+        return path
 
     def _check_version(self) -> None:
         path = os.path.join(self.root, "store-version")
@@ -87,6 +83,11 @@ class StoreLayout:
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(f"{STORE_VERSION}\n")
         os.rename(temporary, path)
+
+
+def is_temporary_name(name: str) -> bool:
+    """Whether NAME is one that `StoreLayout.new_path` gives."""
+    return _TEMPORARY_NAME.fullmatch(name) is not None
 
 
 @contextmanager

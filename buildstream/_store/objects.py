@@ -12,6 +12,7 @@ from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, cas_error
 
 _CHUNK_SIZE_BYTES = 1 << 20
+_NO_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EROFS)
 _VERDICTS_KEPT = 200_000
 
 
@@ -123,37 +124,35 @@ class ObjectStore:
         except OSError as error:
             raise cas_error("read", path, error) from error
         try:
-            return self.add_open_file(descriptor, path, executable=executable, consume=consume)
+            status = os.fstat(descriptor)
+            return self.add_open_file(descriptor, path, status, executable=executable, consume=consume)
         finally:
             os.close(descriptor)
 
-    def add_open_file(self, descriptor: int, path: str, *, executable: bool, consume: bool) -> Digest:
-        """As `add_file`, for a file that was opened for reading."""
+    def add_open_file(
+        self, descriptor: int, path: str, status: os.stat_result, *, executable: bool, consume: bool
+    ) -> Digest:
+        """As `add_file`, for a file that was opened for reading and whose status is known."""
         try:
-            status = os.fstat(descriptor)
-            if status.st_size <= _CHUNK_SIZE_BYTES:
-                data = os.read(descriptor, status.st_size + 1)
-                if len(data) == status.st_size:
-                    digest = digest_from_bytes(data)
-                    if self._find(digest, executable=executable) or digest == EMPTY_DIGEST:
-                        return digest
-                    if not (consume and self._adopt(descriptor, path, digest, executable=executable)):
-                        self._write(data, digest, executable=executable)
-                    return digest
-            digest = _digest_from_descriptor(descriptor)
+            data = _read_small(descriptor, status.st_size)
+            digest = _digest_from_descriptor(descriptor) if data is None else digest_from_bytes(data)
+            if digest == EMPTY_DIGEST:
+                return digest
+            # A file with a second name could be changed by that.
+            may_adopt = consume and status.st_nlink == 1 and status.st_size == digest.size
+            if may_adopt and self._adopt(descriptor, path, digest, executable=executable):
+                return digest
             if self._find(digest, executable=executable):
                 return digest
-            if consume and self._adopt(descriptor, path, digest, executable=executable):
-                return digest
-            return self._copy_from(descriptor, executable=executable)
+            if data is None:
+                return self._copy_from(descriptor, executable=executable)
+            self._write(data, digest, executable=executable)
+            return digest
         except OSError as error:
             raise cas_error("store", path, error) from error
 
     def _adopt(self, descriptor: int, path: str, digest: Digest, *, executable: bool) -> bool:
-        """Makes the file at PATH the object by linking it; False if it has to be copied."""
-        status = os.fstat(descriptor)
-        if status.st_nlink != 1 or status.st_size != digest.size:
-            return False  # another name could change it
+        """Links the file at PATH to the name of its object, unless there is one; False if it can't."""
         target = self._path(digest, executable=executable)
         try:
             os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
@@ -164,10 +163,9 @@ class ObjectStore:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.link(path, target)
         except FileExistsError:
-            os.unlink(target)  # of the wrong size, else it had been found
-            os.link(path, target)
+            return os.lstat(target).st_size == digest.size
         except OSError as error:
-            if error.errno in (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EROFS):
+            if error.errno in _NO_LINK:
                 return False
             raise
         self._remember(target, os.fstat(descriptor))
@@ -279,7 +277,7 @@ class ObjectStore:
         if (
             status.st_size != digest.size
             or not stat.S_ISREG(status.st_mode)
-            or _digest_of_object(path) != digest
+            or _digest_of_object(path, digest.size) != digest
         ):
             self._quarantine(path, digest)
             return False
@@ -329,18 +327,32 @@ class ObjectStore:
         """The path of an object of the right size, preferably with this executable bit."""
         for bit in (executable, not executable):
             path = self._path(digest, executable=bit)
-            with suppress(OSError):
+            try:
                 if os.lstat(path).st_size == digest.size:
                     return path
+            except OSError:
+                continue
         return None
 
 
-def _digest_of_object(path: str) -> Digest:
+def _digest_of_object(path: str, size_bytes: int) -> Digest:
     try:
-        with open(path, "rb", buffering=0) as file:
-            return _digest_from_descriptor(file.fileno())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            data = _read_small(descriptor, size_bytes)
+            return _digest_from_descriptor(descriptor) if data is None else digest_from_bytes(data)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise cas_error("read", path, error) from error
+
+
+def _read_small(descriptor: int, size_bytes: int) -> bytes | None:
+    """The content of a file; None if it is large, or not of that size any more."""
+    if size_bytes > _CHUNK_SIZE_BYTES:
+        return None
+    data = os.read(descriptor, size_bytes + 1)
+    return data if len(data) == size_bytes else None
 
 
 def _digest_from_descriptor(descriptor: int) -> Digest:

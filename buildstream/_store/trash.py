@@ -3,9 +3,12 @@
 import errno
 import os
 import stat
+import time
 from contextlib import suppress
 
-from .layout import StoreLayout, storage_errors
+from .layout import StoreLayout, cas_error, is_temporary_name, storage_errors
+
+_STALE_AFTER_S = 24 * 60 * 60
 
 
 def discard(layout: StoreLayout, path: str) -> None:
@@ -28,22 +31,38 @@ def discard(layout: StoreLayout, path: str) -> None:
 
 
 def empty_trash(layout: StoreLayout) -> None:
-    """Deletes what is in the trash; safe while other threads and processes discard or do the same.
+    """Deletes what is in the trash, and what processes that were killed have left half-written.
+
+    Safe while other threads and processes discard or do the same.
 
     Raises:
         CASError: Something can't be deleted; the rest was.
     """
     failure: OSError | None = None
-    with os.scandir(layout.trash) as entries:
-        paths = [entry.path for entry in entries]
-    for path in paths:
+    for path in [*_listed(layout.trash), *_stale(layout.incoming), *_stale(layout.temporary)]:
         try:
             delete_tree(path)
         except OSError as error:
             failure = error
     if failure is not None:
-        with storage_errors("empty", layout.trash):
-            raise failure
+        raise cas_error("empty", layout.trash, failure) from failure
+
+
+def _listed(directory: str) -> list[str]:
+    with storage_errors("read", directory), os.scandir(directory) as entries:
+        return [entry.path for entry in entries]
+
+
+def _stale(directory: str) -> list[str]:
+    """Temporary files and directories of the store that nobody can be writing any more."""
+    newest_ns = time.time_ns() - _STALE_AFTER_S * 1_000_000_000
+    stale: list[str] = []
+    for path in _listed(directory):
+        if is_temporary_name(os.path.basename(path)):
+            with suppress(FileNotFoundError):
+                if os.lstat(path).st_ctime_ns < newest_ns:
+                    stale.append(path)
+    return stale
 
 
 def delete_tree(path: str) -> None:

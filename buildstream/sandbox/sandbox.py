@@ -45,7 +45,7 @@ class SandboxCommandError(SandboxError):
         self.collect = collect
 
 
-class _ActivityReporter(Protocol):
+class ActivityReporter(Protocol):
     """The part of the messenger that a sandbox uses."""
 
     def activity(self, name: str, *, detail: str | None = None) -> AbstractContextManager[object]: ...
@@ -58,7 +58,7 @@ class Sandbox:
     commands implement `_execute`.
     """
 
-    def __init__(self, directory: "Directory", reporter: _ActivityReporter) -> None:
+    def __init__(self, directory: "Directory", reporter: ActivityReporter) -> None:
         self._directory = directory
         self._reporter = reporter
         self._environment: Mapping[str, str] | None = None

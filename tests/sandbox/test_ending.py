@@ -114,3 +114,15 @@ def test_nothing_is_left_when_bst_is_killed(rig: SandboxRig, mark: str, tmp_path
         process.kill()
     wait_until(lambda: not states_of(mark))
     assert str(tmp_path) not in Path("/proc/mounts").read_text(encoding="utf-8")
+
+
+def test_nothing_is_left_when_the_launcher_is_killed(rig: SandboxRig, mark: str) -> None:
+    def kill_launcher(running: RunningSandbox) -> None:
+        wait_until(lambda: states_of(mark) == ["R", "R"])
+        os.kill(rig.launcher._pid, signal.SIGKILL)
+
+    rig.on_start = kill_launcher
+    with pytest.raises(SandboxError) as caught:
+        rig.sandbox().run(["sh", "-c", SCRIPT.format(mark=mark), mark])
+    assert caught.value.reason == "launcher-lost"
+    wait_until(lambda: not states_of(mark))

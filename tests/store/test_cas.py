@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -221,6 +222,21 @@ def test_discarded_trees_disappear_at_once(cas: Cas, make_tree: Callable[..., st
     assert len(os.listdir(trash)) == 1
     cas.empty_trash()
     assert os.listdir(trash) == []
+
+
+def test_what_a_killed_process_left_goes_with_the_trash(
+    cas: Cas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [tmp_path / "cache" / "cas" / "tmp", tmp_path / "cache" / "tmp"]
+    for directory in left:
+        (directory / "4711-17d0123456789-3").write_text("half")
+        (directory / "other").write_text("of somebody else")
+    cas.empty_trash()
+    assert [len(os.listdir(directory)) for directory in left] == [2, 2]
+    a_day_later = time.time_ns() + 25 * 3600 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: a_day_later)
+    cas.empty_trash()
+    assert [os.listdir(directory) for directory in left] == [["other"], ["other"]]
 
 
 def test_flush_is_harmless(cas: Cas, tmp_path: Path) -> None:

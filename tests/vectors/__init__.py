@@ -1,0 +1,10 @@
+"""Projects and what BuildStream 2.8 answers for them: data that the loader and the keys are measured against.
+
+    keys/           small projects, each about one rule: keys, orders, scopes, composition
+    kitchen-sink/   one project that uses everything at once
+    errors/         broken inputs and the errors they must give
+    record.py       asks an executable again and replaces the answers
+
+A vector is a folder with `project/`, the files that version control would not keep in `special-files.yaml`, and one
+`expected-NAME.json` a question: options, targets, symbols, and the answer for each element.
+"""

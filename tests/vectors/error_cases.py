@@ -11,7 +11,7 @@ A case is a mapping in one of the files `errors/*.yaml`:
     argv        arguments; `show a.bst` if absent
     error       domain and reason (a LoadErrorReason, the reason's text, or `-` for none)
     at          the place that the message of BuildStream 2.8 names first, if it names one
-    instead     what BuildStream 2.8 does where it gives no error: `crashes`, `hangs`, `succeeds`
+    instead     what BuildStream 2.8 does where it gives no orderly error: `crashes`, `exceeds the recursion limit`
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def load_error_cases() -> list[ErrorCase]:
     return [
         _case_from_mapping(path.stem, mapping)
         for path in sorted((VECTORS / "errors").glob("*.yaml"))
-        for mapping in yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        for mapping in yaml.load(
+            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )
     ]
 
 

@@ -17,13 +17,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.vectors.recording import copy_project, find_recordings, load_recording, parse_records, save_recording
+from tests.vectors.recording import (
+    copy_project,
+    find_recordings,
+    load_recording,
+    parse_records,
+    save_recording,
+)
 
 
 def answer(bst: str, project: Path, arguments: list[str], scratch: Path) -> str:
     """The standard output of one call, made with caches and configuration of its own."""
-    environment = dict(os.environ, XDG_CACHE_HOME=str(scratch / "cache"), XDG_CONFIG_HOME=str(scratch / "config"))
-    result = subprocess.run([bst, *arguments], cwd=project, env=environment, capture_output=True, text=True, check=False)
+    environment = dict(
+        os.environ, XDG_CACHE_HOME=str(scratch / "cache"), XDG_CONFIG_HOME=str(scratch / "config")
+    )
+    result = subprocess.run(
+        [bst, *arguments], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
     if result.returncode != 0:
         sys.exit(f"{project}: exit status {result.returncode}\n{result.stderr}")
     return result.stdout

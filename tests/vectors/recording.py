@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable
 
 import yaml
 
@@ -59,7 +59,15 @@ class Recording:
     def arguments(self) -> list[str]:
         """The command line after the program's name."""
         fixed = ["--no-interactive", "--no-colors"]
-        return [*fixed, *self.options, "show", *self.show_options, "--format", show_format(self.symbols), *self.targets]
+        return [
+            *fixed,
+            *self.options,
+            "show",
+            *self.show_options,
+            "--format",
+            show_format(self.symbols),
+            *self.targets,
+        ]
 
 
 def show_format(symbols: Iterable[str]) -> str:
@@ -95,7 +103,10 @@ def load_recording(path: Path) -> Recording:
         targets=tuple(stored["targets"]),
         symbols=tuple(stored["symbols"]),
         elements=tuple(
-            {symbol: value if isinstance(value, str) else "\n".join(value) for symbol, value in element.items()}
+            {
+                symbol: value if isinstance(value, str) else "\n".join(value)
+                for symbol, value in element.items()
+            }
             for element in stored["elements"]
         ),
     )

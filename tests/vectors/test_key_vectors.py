@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_answers_as_recorded(space: TestSpace, path: Path) -> None:
 
 
 @pytest.mark.parametrize("entry", _DOCUMENTS["elements"], ids=lambda entry: entry["element"])
-def test_documents_of_elements_hash_to_their_keys(entry: dict) -> None:
+def test_documents_of_elements_hash_to_their_keys(entry: dict[str, Any]) -> None:
     weak = entry["weak-document"]
     strict = {**weak, "dependencies": entry["strict-dependencies"], "weak-cache-key": entry["weak-key"]}
     assert generate_key(weak) == entry["weak-key"]
@@ -31,7 +32,7 @@ def test_documents_of_elements_hash_to_their_keys(entry: dict) -> None:
 
 
 @pytest.mark.parametrize("entry", _DOCUMENTS["sources"], ids=lambda entry: entry["key"][:8])
-def test_documents_of_sources_hash_to_their_keys(entry: dict) -> None:
+def test_documents_of_sources_hash_to_their_keys(entry: dict[str, Any]) -> None:
     assert generate_key(entry["document"]) == entry["key"]
 
 

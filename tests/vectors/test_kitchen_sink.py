@@ -12,9 +12,13 @@ from tests.vectors.asserting import assert_answers, require_packages
 from tests.vectors.recording import find_recordings, load_recording
 
 
-@pytest.mark.parametrize("path", find_recordings("kitchen-sink"), ids=lambda path: load_recording(path).identifier)
+@pytest.mark.parametrize(
+    "path", find_recordings("kitchen-sink"), ids=lambda path: load_recording(path).identifier
+)
 def test_answers_as_recorded(space: TestSpace, path: Path) -> None:
     if path.stem != "expected-sweet" and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        pytest.skip("The default values of the architecture and system options were recorded on x86-64 Linux.")
+        pytest.skip(
+            "The default values of the architecture and system options were recorded on x86-64 Linux."
+        )
     require_packages()
     assert_answers(space, path)

@@ -1,0 +1,74 @@
+"""An independent look at everything a store holds: nothing in it may be wrong."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from buildstream._act.artifacts import ArtifactCache
+from buildstream._store.cas import Cas
+from buildstream._store.records import artifact_records
+
+
+def find_faults(cache_directory: Path, scratch: Path) -> list[str]:
+    """What is wrong in the store at CACHE_DIRECTORY: objects, extracted trees, artifacts; one line each.
+
+    Args:
+        cache_directory: Below which `cas`, `trees` and `artifacts` are.
+        scratch: An absent directory, for a store of its own.
+    """
+    return [
+        *_wrong_objects(cache_directory / "cas" / "objects"),
+        *_wrong_trees(cache_directory / "trees", scratch),
+        *_incomplete_artifacts(cache_directory),
+    ]
+
+
+def mounts_below(directory: Path) -> list[str]:
+    """The mounts of this namespace below DIRECTORY."""
+    lines = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
+    return [line for line in lines if line.split()[4].startswith(f"{directory}/")]
+
+
+def _wrong_objects(directory: Path) -> list[str]:
+    return [
+        f"object {path} has other content"
+        for path in directory.glob("*/*")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != path.parent.name + path.name.removesuffix(".x")
+    ]
+
+
+def _wrong_trees(directory: Path, scratch: Path) -> list[str]:
+    cas = Cas(str(scratch / "cas"), durable=False)
+    return [
+        f"tree {path} has other content"
+        for path in (directory.iterdir() if directory.is_dir() else ())
+        if cas.import_directory(str(path)).hash != path.name
+    ]
+
+
+def _incomplete_artifacts(cache_directory: Path) -> list[str]:
+    cas = Cas(str(cache_directory / "cas"), durable=False)
+    artifacts = ArtifactCache(cas, artifact_records(str(cache_directory)))
+    faults = []
+    for name in artifacts.records.names():
+        artifact = artifacts.load_complete(name)
+        if artifact is None:
+            faults.append(f"artifact {name} is not complete")
+            continue
+        digests = [artifact.public_data, artifact.low_diversity_meta, artifact.high_diversity_meta]
+        if not all(cas.verify(digest) for digest in (*digests, *(log for _, log in artifact.logs))):
+            faults.append(f"artifact {name} has a wrong blob")
+        trees = (artifact.buildtree, artifact.buildroot, artifact.sources)
+        if any(tree is not None and not cas.contains_tree(tree) for tree in trees):
+            faults.append(f"artifact {name} lacks a tree")
+    return faults
+
+
+def scratch_entries(cache_directory: Path) -> list[str]:
+    """What runs have left in the directories for temporary files, relative to the cache directory."""
+    found: list[str] = []
+    for name in ("build", "tmp", "trash", os.path.join("cas", "tmp")):
+        directory = cache_directory / name
+        if directory.is_dir():
+            found += [str(path.relative_to(cache_directory)) for path in directory.iterdir()]
+    return sorted(found)
