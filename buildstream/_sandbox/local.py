@@ -121,7 +121,16 @@ class LocalSandbox(Sandbox):
         if capabilities.method is RootMethod.COPY:
             tree = cas.extracted_tree(self._virtual._digest())
             return CopiedRoot(cas, directory, tree, protection)
-        layers = [cas.extracted_tree(layer) for layer in self._virtual._staging_plan().layers]
+        plan = self._virtual._staging_plan()
+        layers = []
+        for number, layer in enumerate(plan.layers):
+            if layer in plan.private:
+                # gzip, cp and others refuse files that have, or seem to have, a second name
+                path = os.path.join(self._services.scratch_directory, f"{self._run_count}-layer-{number}")
+                cas.extract_private(layer, path)
+            else:
+                path = cas.extracted_tree(layer)
+            layers.append(path)
         return OverlayRoot(cas, directory, layers, protection)
 
     def _view(

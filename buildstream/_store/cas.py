@@ -200,6 +200,17 @@ class Cas:
         """
         return self._extractor.extract(digest)
 
+    def extract_private(self, digest: Digest, path: str) -> None:
+        """Builds the tree DIGEST at PATH, which must not exist, for the caller alone.
+
+        As `extracted_tree`, but the files are copies: each has one name, and no
+        file of another tree has its inode.
+
+        Raises:
+            CASError: A blob is missing or corrupt, or the disk is full.
+        """
+        self._extractor.extract_private(digest, path)
+
     def adopt_tree(self, digest: Digest, path: str) -> bool:
         """Makes a directory just captured with consume=True the extracted tree of its digest.
 

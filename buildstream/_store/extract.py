@@ -52,6 +52,16 @@ class TreeExtractor:
                 discard(self._layout, temporary)
         return target
 
+    def extract_private(self, digest: Digest, path: str) -> None:
+        """Builds the tree DIGEST at PATH, which does not exist, of copies that nobody else uses.
+
+        Raises:
+            CASError: A blob is absent or corrupt, or the disk refuses.
+        """
+        with storage_errors("extract", path):
+            os.mkdir(path, DIRECTORY_MODE)
+            self._build(digest, path, is_shared=False)
+
     def publish(self, built: str, target: str) -> None:
         """Renames a finished tree to its place; leaves it if another process did so before."""
         try:
@@ -60,9 +70,10 @@ class TreeExtractor:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
 
-    def _build(self, digest: Digest, root: str) -> None:
+    def _build(self, digest: Digest, root: str, *, is_shared: bool = True) -> None:
         needs_chmod = stat.S_IMODE(os.lstat(root).st_mode) != DIRECTORY_MODE  # because of the umask
-        linked: set[tuple[str, bool]] = set()  # objects that are part of this tree
+        # objects that are part of this tree; None if nothing may be linked
+        linked: set[tuple[str, bool]] | None = set() if is_shared else None
         finished: list[tuple[str, int]] = []  # parents before children
         waiting = [(root, digest)]
         while waiting:
@@ -82,9 +93,9 @@ class TreeExtractor:
                 os.chmod(path, DIRECTORY_MODE)
             os.utime(path, ns=(mtime_ns, mtime_ns))
 
-    def _place_file(self, entry: FileEntry, path: str, linked: set[tuple[str, bool]]) -> None:
+    def _place_file(self, entry: FileEntry, path: str, linked: set[tuple[str, bool]] | None) -> None:
         key = (entry.digest.hash, entry.is_executable)
-        if entry.mtime_ns is None and entry.digest.size and key not in linked:
+        if linked is not None and entry.mtime_ns is None and entry.digest.size and key not in linked:
             linked.add(key)
             try:
                 self._objects.link(entry.digest, path, executable=entry.is_executable)

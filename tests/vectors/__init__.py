@@ -5,6 +5,6 @@
     errors/         broken inputs and the errors they must give
     record.py       asks an executable again and replaces the answers
 
-A vector is a folder with `project/`, the files that version control would not keep in `special-files.yaml`, and one
+A vector is a folder with `project/`, `special-files.yaml` for what version control would not keep, and one
 `expected-NAME.json` a question: options, targets, symbols, and the answer for each element.
 """

@@ -14,7 +14,7 @@ _PLUGIN_PACKAGES = ("buildstream-plugins", "buildstream-plugins-community")
 
 
 def require_packages() -> None:
-    """Fails with a sentence if a package of plugins is not installed: keys of its kinds must not go unchecked."""
+    """Fails if a package of plugins is not installed: keys of its kinds must not go unchecked."""
     for name in _PLUGIN_PACKAGES:
         try:
             distribution(name)

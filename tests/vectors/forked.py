@@ -1,4 +1,4 @@
-"""Runs the program in a forked copy of this process: the same as running it anew, without the time to start and import.
+"""Runs the program in a forked copy of this process: as good as anew, without the time to start and import.
 
 Hundreds of short runs take a fraction of the time; nothing that a run changes in memory is seen by the next.
 """

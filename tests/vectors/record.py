@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Records anew what a bst executable answers for the vectors: `record.py BST [IDENTIFIER]...`.
 
-The questions (options, targets, symbols) stay those of the recordings; only their answers are replaced.  Without
-identifiers all are recorded.  Meant for BuildStream 2.8: the answers are what every later run is measured against.
+The questions (options, targets, symbols) stay those of the recordings; only their answers are replaced.
+Without identifiers all are recorded.  Meant for BuildStream 2.8, by which every later run is measured.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("bst", help="the executable to ask")
     parser.add_argument("identifiers", nargs="*", help="as in the test ids, for example keys/scopes/all-of-a")
     arguments = parser.parse_args()
-    for path in find_recordings("."):
+    for path in find_recordings("keys", "kitchen-sink"):
         recording = load_recording(path)
         if arguments.identifiers and recording.identifier not in arguments.identifiers:
             continue

@@ -1,4 +1,4 @@
-"""Recorded answers of `bst show`: how they are asked for, read and stored, and how their projects are laid out."""
+"""Recorded answers of `bst show`: how they are asked for and stored, and how projects are laid out."""
 
 from __future__ import annotations
 
@@ -127,9 +127,9 @@ def save_recording(recording: Recording) -> None:
     recording.path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def find_recordings(folder: str) -> list[Path]:
-    """The recordings below a folder of the vectors, sorted."""
-    return sorted((VECTORS / folder).glob("**/expected-*.json"))
+def find_recordings(*folders: str) -> list[Path]:
+    """The recordings below some folders of the vectors, sorted."""
+    return sorted(path for folder in folders for path in (VECTORS / folder).glob("**/expected-*.json"))
 
 
 def copy_project(vector: Path, destination: Path) -> None:

@@ -1,4 +1,4 @@
-"""Small projects whose keys, orders and resolved data BuildStream 2.8 has given; documents behind some of the keys."""
+"""Keys, orders and resolved data of small projects, and the documents behind some of the keys."""
 
 from __future__ import annotations
 

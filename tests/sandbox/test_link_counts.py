@@ -1,0 +1,31 @@
+"""What builds see of the sources: each file has one name, and is no other file."""
+
+from tests.testutils.space import TestSpace
+
+
+def test_sources_have_one_name_and_differ_from_equal_files_of_the_base(space: TestSpace) -> None:
+    """gzip leaves files with two names alone, and cp refuses to copy a file onto itself."""
+    space.project()
+    space.shell_base()
+    space.write("files/usr/share/text", "the same text\n")
+    space.write("sources/text", "the same text\n")
+    space.write("sources/again", "the same text\n")
+    space.element("data.bst", "kind: import\nsources:\n- kind: local\n  path: files\n")
+    space.element(
+        "app.bst",
+        """
+kind: manual
+build-depends: [base.bst, data.bst]
+sources:
+- kind: local
+  path: sources
+config:
+  build-commands:
+  - test "$(stat -c %h text)" = 1
+  - test "$(stat -c %i text)" != "$(stat -c %i again)"
+  - test "$(stat -c %i text)" != "$(stat -c %i /usr/share/text)"
+  - cp /usr/share/text text
+""",
+    )
+    space.bst("build", "app.bst")
+    assert space.states()["app.bst"] == "cached"
