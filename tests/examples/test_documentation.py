@@ -1,0 +1,70 @@
+"""What the pages of the documentation list is what the program has."""
+
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+
+from buildstream._config import load_user_config
+from buildstream._load.loader import ELEMENT_KEYS
+from buildstream._load.projectkeys import TOP_LEVEL_KEYS
+from tests.testutils.hostbase import EXAMPLES
+from tests.testutils.space import TestSpace
+
+PAGES = EXAMPLES.parent / "source"
+
+
+def page(name: str) -> str:
+    """The text of a page."""
+    return (PAGES / f"{name}.rst").read_text(encoding="utf-8")
+
+
+def first_yaml_block(text: str) -> str:
+    """The content of the first YAML block of a page, without its indentation."""
+    block = re.search(r"^\.\. code-block:: yaml\n\n((?:   .*\n|\n)+)", text, re.MULTILINE)
+    assert block is not None
+    return re.sub("^   ", "", block[1], flags=re.MULTILINE)
+
+
+def section(text: str, title: str) -> str:
+    """The part of a page below TITLE, up to the next title."""
+    start = text.index(f"\n{title}\n---") + len(title) + 2
+    following = re.search(r"\n[^\n]+\n---", text[start:])
+    return text[start : start + following.start()] if following else text[start:]
+
+
+def test_documented_defaults_of_the_user_configuration_hold(tmp_path: Path) -> None:
+    written = tmp_path / "documented.conf"
+    written.write_text(first_yaml_block(page("using_configuration")), encoding="utf-8")
+    environment = {"HOME": str(tmp_path)}
+    documented = load_user_config(str(written), environment)
+    assert replace(documented, path=None) == load_user_config(None, environment)
+
+
+def test_every_key_of_the_user_configuration_is_documented() -> None:
+    written = first_yaml_block(page("using_configuration"))
+    config = load_user_config(None, {"HOME": "/"})
+    for part in (config.cache, config.scheduler, config.build, config.logging):
+        for field in fields(part):
+            key = field.name.removesuffix("_percent").replace("_", "-")
+            assert f" {key}:" in written, key
+
+
+def test_every_key_of_projects_and_elements_is_documented() -> None:
+    text = page("using_projects")
+    project, element = section(text, "project.conf"), section(text, "Elements")
+    # directives are explained elsewhere; fail-on-overlap is deprecated
+    for key in set(TOP_LEVEL_KEYS) - {"(@)", "(?)", "fail-on-overlap"}:
+        assert f"``{key}``" in project or f"``{key}: " in project, key
+    for key in ELEMENT_KEYS:
+        assert f"``{key}``" in element, key
+
+
+def test_commands_that_are_not_available_say_so(space: TestSpace) -> None:
+    rows = re.findall(r"^(``.*``)(?: \.\.\.)?  +\S.*  +not yet$", page("using_commands"), re.MULTILINE)
+    names = re.findall("``(.*?)``", " ".join(rows))
+    assert names
+    space.project()
+    for name in names:
+        arguments = ["x.bst", "directory"] if name == "workspace open" else []
+        result = space.bst(*name.split(), *arguments, expect=255)
+        assert f"bst {name} is not available yet" in result.stderr
