@@ -223,7 +223,7 @@ def find_user_config(environ: Mapping[str, str]) -> str | None:
     """The user's configuration file, None if there is none."""
     directory = environment_with_defaults(environ)["XDG_CONFIG_HOME"]
     paths = (os.path.join(directory, name) for name in _FILE_NAMES)
-    return next((path for path in paths if os.path.isfile(path)), None)
+    return next((path for path in paths if os.path.lexists(path)), None)
 
 
 def environment_with_defaults(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Downloading one file by http, https, ftp or file URL."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -12,12 +13,18 @@ if TYPE_CHECKING:
     from urllib.request import OpenerDirector, Request
 
 _TIMEOUT_S = 600
+# what no connection and no server reports
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _CHUNK_SIZE_BYTES = 1 << 18
 _USER_AGENT = "BuildStream/2"
 
 
 class DownloadError(Exception):
-    """The download failed; trying again may help."""
+    """The download failed."""
+
+    def __init__(self, text: str, *, is_temporary: bool = True) -> None:
+        super().__init__(text)
+        self.is_temporary = is_temporary  # whether trying again may help
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ def download(
             raise
     # EOFError: the server closed the control connection of ftp
     except (OSError, ValueError, HTTPException, EOFError) as error:
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+            raise DownloadError(f"Failed to write to '{directory}': {error}", is_temporary=False) from error
         raise DownloadError(str(error) or type(error).__name__) from error
 
 

@@ -28,7 +28,7 @@ def stage_layout(owner: "Element", sandbox: "Sandbox", layout: Layout) -> None:
         with owner.timed_activity(f"Staging dependencies at: {location}", silent_nested=True):
             owner.stage_dependency_artifacts(sandbox, _elements(layout, location), path=location)
     if os.sep in layout:
-        with owner.timed_activity("Integrating sandbox"), sandbox.batch():
+        with owner.timed_activity("Integrating sandbox", silent_nested=True), sandbox.batch():
             for element in owner.dependencies(_elements(layout, os.sep)):
                 element.integrate(sandbox)
 

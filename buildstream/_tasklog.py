@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from typing import IO
 
 from ._model.message import ElementLabel, Message, MessageType
@@ -38,20 +39,31 @@ class TaskLog:
     """An open task log.
 
     `file` is unbuffered and opened for append, so that it can be given to a
-    child process as its output while messages are written from here.
+    child process as its output while messages are written from here.  Messages
+    of status, of which there is one for each artifact that is staged, wait for
+    the next one of another kind.
     """
 
     def __init__(self, path: str, *, version: str, key_length: int, created_s: float) -> None:
         """Opens PATH, making its directories, and writes the first line; raises OSError."""
         os.makedirs(os.path.dirname(path), exist_ok=True)
         self.path = path
-        self.file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 - close() does it
+        self._file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 - close() does it
         self._key_length = key_length
+        self._waiting: list[str] = []
         self._write(f"BuildStream {version} - {format_date(created_s)}\n")
 
     def write_message(self, message: Message) -> None:
         """Appends MESSAGE, with the name and key of the element that it is about."""
-        self._write(format_task_message(message, self._key_length))
+        self._waiting.append(format_task_message(message, self._key_length))
+        if message.kind is not MessageType.STATUS:
+            self._flush()
+
+    @property
+    def file(self) -> IO[bytes]:
+        """The file, with everything in it that was written from here."""
+        self._flush()
+        return self._file
 
     def note_termination(self) -> None:
         """Appends the note that tells why the log ends here."""
@@ -59,11 +71,19 @@ class TaskLog:
 
     def close(self) -> None:
         """Closes the file; children that write to it keep their own descriptor."""
-        self.file.close()
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._write("".join(waiting))
 
     def _write(self, text: str) -> None:
-        # one write per message: appends of several processes never mix inside a line
-        self.file.write(text.encode("utf-8", "backslashreplace"))
+        # a full disk must not decide how a job ends; what the job itself can't write is its error
+        with suppress(OSError):
+            # one write per message: appends of several processes never mix inside a line
+            self._file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def format_task_message(message: Message, key_length: int) -> str:

@@ -154,7 +154,10 @@ class DownloadableFileSource(Source):
                     self.__store_etag(result.sha256, result.etag)
                 return result.sha256
         except (DownloadError, OSError) as error:
-            raise SourceError(f"{self}: Error mirroring {self.url}: {error}", temporary=True) from error
+            is_temporary = isinstance(error, DownloadError) and error.is_temporary
+            raise SourceError(
+                f"{self}: Error mirroring {self.url}: {error}", temporary=is_temporary
+            ) from error
 
     def __stored_etag(self) -> str | None:
         try:

@@ -54,7 +54,7 @@ class DependencyConfiguration:
     """The dependency."""
 
     path: str
-    """The dependency as it was written: `{junction}:{name}` or `{name}`."""
+    """The dependency as it was written, with the junction if it was named."""
 
     config: "MappingNode | None"
     """The `config` of the declaration, its variables expanded; None without one."""
@@ -261,7 +261,7 @@ class Element(Plugin):
         """Stages all sources of this element.
 
         Args:
-            directory: Absolute path in the sandbox; must be empty.
+            directory: Path in the sandbox, from its root; empty, or not there yet.
 
         Raises:
             ElementError: The directory is not empty.

@@ -7,7 +7,7 @@ read it with typed getters, whose errors cite the place in the file.
 **Ownership.**  A scalar never changes once it is in a tree, so trees share their
 scalars freely; an engine that expands variables replaces scalars instead of
 writing to them.  Mappings and lists belong to exactly one tree: ``clone()`` and
-composition copy them.
+composition copy them.  The engine lets elements share some that nobody changes.
 """
 
 import string

@@ -59,7 +59,7 @@ class Plugin:
         raise self._unimplemented("configure")
 
     def preflight(self) -> None:
-        """Checks what the plugin needs of the host; called once everything is loaded.
+        """Checks what the plugin needs; called once the element and all that it depends on are loaded.
 
         Raises:
             BstError: The plugin can't work.

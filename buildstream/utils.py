@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 BST_ARBITRARY_TIMESTAMP = 1321009871
-"""The modification time of staged files, in seconds: 2011-11-11 11:11:11 UTC."""
+"""The modification time of staged files, in seconds, which is 2011-11-11 11:11:11 UTC."""
 
 _CHUNK_SIZE_BYTES = 1 << 20
 _URL_CHARACTERS_KEPT = frozenset(string.ascii_letters + string.digits + "%")

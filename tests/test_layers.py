@@ -18,7 +18,7 @@ LAYERS = [
     ["_sandbox", "_store", "_remote"],
     ["_plan"],
     ["_keys"],
-    ["_config", "_remotespec"],
+    ["_config"],
     ["_load"],
 ]
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

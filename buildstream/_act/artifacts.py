@@ -36,7 +36,8 @@ class ArtifactCache:
     def load(self, name: str) -> ArtifactView | None:
         """The artifact called NAME, None if there is none or its message can't be read."""
         data = self.records.read(name)
-        return None if data is None else _view_from_bytes(data)
+        artifact = None if data is None else _view_from_bytes(data)
+        return artifact if artifact is not None and _is_well_formed(artifact) else None
 
     def load_complete(self, name: str) -> ArtifactView | None:
         """The artifact called NAME if everything it must have is in the store (keys specification 2.5)."""
@@ -56,11 +57,8 @@ class ArtifactCache:
             return False
         return artifact.files is None or self.cas.contains_tree(artifact.files)
 
-    def query(self, record: ElementRecord, *, is_strict: bool, discards_failures: bool = False) -> None:
-        """Finds out what the cache holds for RECORD and notes it there.
-
-        DISCARDS_FAILURES: a cached failure counts as not cached, as it is going to be built again.
-        """
+    def query(self, record: ElementRecord, *, is_strict: bool) -> None:
+        """Finds out what the cache holds for RECORD and notes it there."""
         keys = record.keys
         record.artifact, record.artifact_state = None, ArtifactState.UNKNOWN
         if keys.strict is None and (is_strict or keys.weak is None):
@@ -70,8 +68,6 @@ class ArtifactCache:
             artifact = self.load_complete(artifact_name(record.element, keys.strict))
         if artifact is None and not is_strict and keys.weak is not None:
             artifact = self.load_complete(artifact_name(record.element, keys.weak))
-        if artifact is not None and not artifact.is_success and discards_failures:
-            artifact = None
         self.note(record, artifact)
 
     @staticmethod
@@ -164,6 +160,18 @@ def _view_from_bytes(data: bytes) -> ArtifactView | None:
         high_diversity_meta=required("high_diversity_meta"),
         build_sandbox=_sandbox_state(message) if message.HasField("buildsandbox") else None,
     )
+
+
+def _is_well_formed(artifact: ArtifactView) -> bool:
+    """Whether ARTIFACT was read from an intact record, as far as its digests tell."""
+    digests = [
+        artifact.public_data,
+        artifact.low_diversity_meta,
+        artifact.high_diversity_meta,
+        *(digest for _, digest in artifact.logs),
+        *filter(None, (artifact.files, artifact.buildtree, artifact.sources, artifact.buildroot)),
+    ]
+    return all(digest.is_well_formed() for digest in digests)
 
 
 def _sandbox_state(message: "Artifact") -> BuildSandboxState:

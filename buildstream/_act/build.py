@@ -13,6 +13,7 @@ from .._plan.record import ArtifactState, ElementRecord
 from ..element import ElementError
 from ..sandbox import SandboxCommandError
 from .artifacts import ArtifactCache
+from .machinefaults import MachineWatch
 from .services import EngineServices
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Builder:
     def build(self, record: ElementRecord) -> BuildResult:
         """Builds the element of RECORD; the build dependencies must be cached, the sources staged.
 
-        A failure of the element's own commands is cached, anything else is not.
+        A failure of the element's own commands is cached, anything else is not: neither
+        that of a sandbox that was killed, nor one for want of memory or disk space.
         """
         if record.artifact_state is ArtifactState.FAILED and record.artifact is not None:
             return self._replay(record.artifact)
@@ -60,9 +62,11 @@ class Builder:
             self._log_environment(record, sandbox)
             with self._services.staging(sandbox):
                 plugin.stage(sandbox)
+            watch = MachineWatch(self._services.paths.cache)
             try:
                 collect = plugin.assemble(sandbox)
             except (ElementError, SandboxCommandError) as error:
+                watch.check(error)
                 error.sandbox = True
                 artifact = self._cache(record, sandbox, error.collect, error)
                 return BuildResult(artifact, error)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from .._load.resolved import ResolvedElement
+from .._load.sandboxsettings import SandboxSettings
 from .._messenger import Messenger
 from .._model.digest import Digest
 from .._model.message import ElementLabel, MessageType
 from .._plan.artifactview import ArtifactView
-from .._plan.record import UNKNOWN_KEY, ElementRecord
+from .._plan.record import ElementRecord
 from ..node import MappingNode
 from .hostcommand import run_host_command
 from .jobcontrol import CurrentJob
@@ -53,6 +54,15 @@ class StorePaths:
     @property
     def trash(self) -> str:
         return os.path.join(self.cache, "trash")
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOwner:
+    """Whom a sandbox is for, and how it has to be."""
+
+    name: str  # as messages show it
+    settings: SandboxSettings
+    keeps_mtimes: bool = False  # whether what the sandbox writes is captured with its times
 
 
 class EngineServices:
@@ -107,9 +117,9 @@ class EngineServices:
         return self.pipeline.record(element)
 
     def label(self, element: ResolvedElement | None, full_name: str) -> ElementLabel:
-        """How messages name an element, also while it is being loaded."""
+        """How messages name an element; those of sources, sandboxes and of loading show no key."""
         if element is None or self.pipeline is None or element.index < 0:
-            return ElementLabel(full_name, UNKNOWN_KEY, False)
+            return ElementLabel(full_name, "", False)
         return self.record(element).label
 
     def send(
@@ -194,7 +204,12 @@ class EngineServices:
         if artifact is None:
             from ..element import ElementError
 
-            raise ElementError("No artifacts to stage", reason="uncached-checkout-attempt")
+            raise ElementError(
+                "No artifacts to stage",
+                detail="No artifacts have been cached yet for that element\n"
+                "Try building the element first with `bst build`",
+                reason="uncached-checkout-attempt",
+            )
         return artifact
 
     def public_data(self, element: ResolvedElement, domain: str) -> MappingNode | None:
@@ -308,7 +323,8 @@ class EngineServices:
                 yield path
 
     def integrate(self, element: ResolvedElement, sandbox: "Sandbox") -> None:
-        bst = self.public_data(element, "bst")
+        # no copy: this is asked of every dependency of every build
+        bst = self._runtime_public(element).get_mapping("bst", None)
         commands = [] if bst is None else bst.get_str_list("integration-commands", [])
         if not commands:
             return
@@ -383,15 +399,24 @@ class EngineServices:
     @contextmanager
     def sandbox(self, element: ResolvedElement, digest: Digest | None = None) -> Iterator["LocalSandbox"]:
         """A sandbox for ELEMENT, closed at the end of the block."""
+        _check_environment(element)
+        owner = SandboxOwner(
+            element.full_name, element.sandbox, keeps_mtimes=self.has_workspace(element)
+        )
+        with self.open_sandbox(owner, digest) as sandbox:
+            yield sandbox
+
+    @contextmanager
+    def open_sandbox(self, owner: "SandboxOwner", digest: Digest | None = None) -> Iterator["LocalSandbox"]:
+        """A sandbox as OWNER wants it, holding the tree DIGEST, closed at the end of the block."""
         import uuid
 
         from .._model.platform import host_arch, host_os
         from .._sandbox.environment import SandboxConfiguration, SandboxEnvironment
         from .._sandbox.local import LocalSandbox
 
-        _check_environment(element)
-        settings = element.sandbox
-        scratch = os.path.join(self.paths.build, f"{element.plugin.normal_name}-{uuid.uuid4().hex[:12]}")
+        settings = owner.settings
+        scratch = os.path.join(self.paths.build, uuid.uuid4().hex)
         environment = SandboxEnvironment(
             cas=self.cas,
             launcher=self.launcher,
@@ -402,10 +427,10 @@ class EngineServices:
             host_os=host_os(os.uname()),
             host_arch=host_arch(os.uname()),
             scratch_directory=scratch,
-            reporter=_Reporter(self, element),
+            reporter=_Reporter(self, owner.name),
             output_descriptor=self._output_descriptor,
             supervise=self.jobs.control.supervise,
-            keeps_mtimes=self.has_workspace(element),
+            keeps_mtimes=owner.keeps_mtimes,
         )
         sandbox = LocalSandbox(environment, digest)
         try:
@@ -440,9 +465,7 @@ class _Reporter:
     """The activities of a sandbox, attributed to its element."""
 
     services: EngineServices
-    element: ResolvedElement
+    owner: str
 
     def activity(self, name: str, *, detail: str | None = None) -> AbstractContextManager[None]:
-        return self.services.activity(
-            self.element, self.element.full_name, name, detail=detail, silent_nested=False
-        )
+        return self.services.activity(None, self.owner, name, detail=detail, silent_nested=False)

@@ -270,4 +270,5 @@ def _files_of_message(data: bytes) -> Digest | None:
         message.ParseFromString(data)
     except DecodeError:
         return None
-    return Digest(message.files.hash, message.files.size_bytes)
+    digest = Digest(message.files.hash, message.files.size_bytes)
+    return digest if digest.is_well_formed() else None

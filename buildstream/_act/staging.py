@@ -34,9 +34,13 @@ class _Staged:
 
     element: ResolvedElement
     path_filter: PathFilter | None
-    tree: CasDirectory | None
+    cas: Cas
+    files: Digest | None
+    tree: CasDirectory | None = None  # made when something was overwritten
 
     def brought(self, path: str) -> bool:
+        if self.tree is None and self.files is not None:
+            self.tree = CasDirectory(self.cas, self.files)
         if self.tree is None or (self.path_filter is not None and not self.path_filter(path)):
             return False
         # a directory counts too: only an empty one can have been overwritten
@@ -117,8 +121,7 @@ class OverlapCollector:
 
     def _stage_one(self, session: _Session, request: StagingRequest) -> FileListResult:
         files: Digest | None = request.artifact.files
-        tree = None if files is None else CasDirectory(self._cas, files)
-        staged = _Staged(request.element, request.path_filter, tree)
+        staged = _Staged(request.element, request.path_filter, self._cas, files)
         result = FileListResult()
         if files is not None:
             result = self._root()._import_tree(

@@ -47,7 +47,7 @@ def staged_sandbox(
                 )
         if integrates:
             with services.activity(
-                target, target.full_name, "Integrating sandbox", detail=None, silent_nested=True
+                target, target.full_name, "Integrating sandbox", detail=None, silent_nested=False
             ):
                 with sandbox.batch():
                     for element in elements:

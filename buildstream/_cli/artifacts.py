@@ -1,5 +1,6 @@
 """`bst artifact ...`."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -37,9 +38,26 @@ def artifact() -> None:
 @artifact_remote_options(RemotePurpose.PULL)
 @elements_argument("artifacts")
 @click.pass_context
-def show(context: click.Context, /, **_options: object) -> None:
+def show(
+    context: click.Context,
+    deps: str,
+    artifact_remotes: "tuple[RemoteSpec, ...]",
+    artifacts: tuple[str, ...],
+    *,
+    ignore_project_artifact_remotes: bool,
+) -> None:
     """Shows which of ARTIFACTS are cached, here or remotely."""
-    execute_unavailable(context)
+    del ignore_project_artifact_remotes  # there are no remotes yet
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.artifact_show import artifact_states
+        from .._ui.showformat import render_artifact_report
+
+        invocation.warn_of_remotes(artifact_remotes, ())
+        states = artifact_states(invocation.app, artifacts=artifacts, deps=deps)
+        sys.stdout.write(render_artifact_report(states, paint=invocation.paint))
+
+    execute(context, run)
 
 
 @artifact.command(short_help="Write an artifact to a directory or tarball")
@@ -98,13 +116,12 @@ def checkout(
         from .._commands.artifact_checkout import CheckoutOptions, checkout
 
         invocation.warn_of_remotes(artifact_remotes, ())
-        is_default = context.get_parameter_source("deps") is click.core.ParameterSource.DEFAULT
         name = target or invocation.default_element('Missing argument "ELEMENT".')
-        place = None if tar else directory or name.removesuffix(".bst")
+        place = None if tar else directory or os.path.abspath(name.removesuffix(".bst"))
         checkout(
             invocation.app,
             target=name,
-            deps=None if is_default else deps,
+            deps=deps,
             options=CheckoutOptions(
                 directory=place,
                 tar=tar,
@@ -148,8 +165,6 @@ def log(context: click.Context, out: str | None, artifacts: tuple[str, ...]) -> 
     """Shows the logs that were written when ARTIFACTS were built."""
 
     def run(invocation: Invocation) -> int:
-        import os
-
         from .._commands.artifact_log import artifact_logs, write_logs
 
         if out is not None and os.path.lexists(out):
@@ -191,9 +206,15 @@ def list_contents(context: click.Context, artifacts: tuple[str, ...], *, long_: 
 @deps_option(_DEPS, default="none", help_text="The dependencies to delete")
 @elements_argument("artifacts")
 @click.pass_context
-def delete(context: click.Context, /, **_options: object) -> None:
+def delete(context: click.Context, deps: str, artifacts: tuple[str, ...]) -> None:
     """Removes ARTIFACTS from the local cache."""
-    execute_unavailable(context)
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.artifact_delete import delete_artifacts
+
+        delete_artifacts(invocation.app, artifacts=artifacts, deps=deps)
+
+    execute(context, run)
 
 
 def _tar_compression(context: click.Context, tar: str, given: str | None) -> str:
@@ -202,9 +223,16 @@ def _tar_compression(context: click.Context, tar: str, given: str | None) -> str
     if not stem.endswith(".tar") and suffix not in _COMPRESSIONS:
         return given or ""
     if suffix not in _COMPRESSIONS:
-        click.echo(f"ERROR: Invalid file extension given with '--tar': {tar}", err=True)
+        click.echo(
+            "ERROR: Invalid file extension given with '--tar': Expected compression with unknown file extension "
+            f"('.{suffix}'), supported extensions are ('.tar'), ('.gz'), ('.xz'), ('.bz2')",
+            err=True,
+        )
         context.exit(255)
     if given is None or given == suffix:
         return suffix
-    click.echo(f"WARNING: the name of {tar} says {suffix}, but --compression {given} is used", err=True)
+    click.echo(
+        "WARNING: File extension and compression differ. File extension has been overridden by --compression",
+        err=True,
+    )
     return given

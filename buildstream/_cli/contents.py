@@ -17,7 +17,7 @@ def render_contents(artifacts: "Iterable[ArtifactContents]", *, paint: Paint, is
     lines = []
     for artifact in artifacts:
         lines.append(f"  {paint(f'{artifact.name}:', LABEL)}\n")
-        if artifact.entries is None:
+        if not artifact.entries:
             lines.append("\tThis element has no associated artifacts\n")
         else:
             lines += [f"\t{paint(_entry(entry, is_long=is_long), VALUE)}\n" for entry in artifact.entries]

@@ -130,7 +130,7 @@ class Invocation:
             _load_settings(self.options, self.config, self.environment),
             self.messenger,
             self.front_end,
-            start_directory=os.path.abspath(self.options.directory or os.getcwd()),
+            start_directory=os.path.abspath(self.options.directory or _current_directory()),
         )
 
     def default_element(self, complaint: str) -> str:
@@ -285,6 +285,18 @@ def _end_with_bug(error: Exception, invocation: Invocation | None) -> int:
 
 def _choose(given: _Value | None, configured: _Value) -> _Value:
     return configured if given is None else given
+
+
+def _current_directory() -> str:
+    from .._exceptions import AppError
+
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise AppError(
+            f"The current directory can't be used: {error.strerror}",
+            detail="Change to another directory, or name one with --directory.",
+        ) from error
 
 
 def _is_terminal() -> bool:

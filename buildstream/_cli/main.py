@@ -30,8 +30,11 @@ def run() -> None:
             f"{blocked} is currently set to O_NONBLOCK, opening a new shell may fix this issue\n"
         )
         sys.exit(255)
-    from .tree import bst
-
+    try:
+        from .tree import bst
+    except KeyboardInterrupt:  # later ones are treated the same way by the parser
+        sys.stderr.write("\nAborted!\n")
+        sys.exit(1)
     bst.main(prog_name=_PROGRAM)
 
 

@@ -1,20 +1,24 @@
 """What every command works with: settings, messages, the project, the local cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from .._act.services import EngineServices, StorePaths
+from .._exceptions import BstError, LoadError
 from .._load.projectkeys import find_project_conf
 from .._load.projectloader import ProjectLoader
 from .._load.settings import LoadSettings
 from .._messenger import Messenger
 from .._model.session import SessionHeading, SessionSummary
+from ..exceptions import LoadErrorReason
 
 if TYPE_CHECKING:
     from .._act.artifacts import ArtifactCache
     from .._act.sourcecache import SourceCache
     from .._load.project import Project
+    from .._load.resolved import ResolvedElement
     from .._schedule.scheduler import Decision, Scheduler
     from .._store.cas import Cas
 
@@ -115,16 +119,33 @@ class App:
         """The loader with the toplevel project open, None if there is no project."""
         if not self._is_project_open:
             self._is_project_open = True
-            directory, self.default_element = find_project_conf(self._start_directory)
-            if directory is not None:
-                self._loader = ProjectLoader(
-                    self._load_settings,
-                    self.services,
-                    progress=lambda name: self.on_element_loaded(name),
-                    resolved=lambda: self.on_element_resolved(),
-                )
-                self._loader.open(directory)
+            with _prefixed("Error loading project"):
+                directory, self.default_element = find_project_conf(self._start_directory)
+                if directory is not None:
+                    self._loader = self._open_loader(directory)
         return self._loader
+
+    def _open_loader(self, directory: str) -> ProjectLoader | None:
+        loader = ProjectLoader(
+            self._load_settings,
+            self.services,
+            progress=lambda name: self.on_element_loaded(name),  # noqa: PLW0108 - it is replaced later
+            resolved=lambda: self.on_element_resolved(),  # noqa: PLW0108
+            stage_junction=self._stage_junction,
+        )
+        try:
+            loader.open(directory)
+        except LoadError as error:
+            # a workspace may have outlived its project
+            if error.reason == LoadErrorReason.MISSING_PROJECT_CONF:
+                return None
+            raise
+        return loader
+
+    def _stage_junction(self, junction: "ResolvedElement") -> str:
+        from .junctions import stage_junction
+
+        return stage_junction(self, junction)
 
     def is_strict(self, project: "Project") -> bool:
         """Whether an artifact is good only if its strict key fits."""
@@ -169,3 +190,14 @@ class App:
             )
             self.services.sources = self._sources
         return self._sources
+
+
+@contextmanager
+def _prefixed(prefix: str) -> Iterator[None]:
+    """Puts PREFIX before the text of errors."""
+    try:
+        yield
+    except BstError as error:
+        raise BstError(
+            f"{prefix}: {error}", detail=error.detail, domain=error.domain, reason=error.reason
+        ) from error

@@ -1,18 +1,28 @@
-"""`bst artifact checkout`: the files of an artifact, in a directory or a tarball."""
+"""`bst artifact checkout`: writes artifacts where the user wants them."""
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from .._act.recorded import RecordedArtifact, staged_recorded_sandbox
 from .._act.virtualroot import staged_sandbox
 from .._exceptions import BstError, StreamError
-from .._load.targets import classify
-from .._model.digest import Digest
+from .._load.elementhost import ref_of_names
+from .._load.targets import Targets, classify
+from .._model.message import ElementLabel
+from .._plan.artifactview import ArtifactView
 from .._plan.selection import select
 from .._store.checkout import export_directory, export_tar
 from .app import App
+from .artifacttargets import load_artifact_targets
 from .destination import check_directory, check_tarball
 from .loading import element_names, load_names, query
+
+if TYPE_CHECKING:
+    from .._sandbox.local import LocalSandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,59 +37,91 @@ class CheckoutOptions:
     hardlinks: bool = False
 
 
-def checkout(app: App, *, target: str | None, deps: str | None, options: CheckoutOptions) -> None:
-    """Checks out TARGET, an element or an artifact name.
+def checkout(app: App, *, target: str, deps: str, options: CheckoutOptions) -> None:
+    """Checks out TARGET, an element or an artifact name, or the first match of a glob of either.
 
     Args:
-        deps: none, build, run or all; None for run, or none where TARGET is an artifact name.
+        app: The invocation.
+        target: What to check out.
+        deps: none, build, run or all; the latter two for elements only.
+        options: Where and how.
 
     Raises:
         StreamError: Something is not cached, or the destination can't be written.
     """
-    words = [target] if target else []
-    targets = classify(words, accepts_artifacts=True)
-    is_new = _check_destination(options)
-    try:
-        if targets.artifacts or targets.artifact_globs:
-            _check_out_artifact(app, words, deps, options)
-        else:
-            _check_out_elements(app, words, deps or "run", options)
-    except BaseException:
-        if is_new and options.directory is not None:
-            _remove_if_empty(options.directory)
-        raise
+    targets = classify([target], accepts_artifacts=True)
+    if targets.artifacts or targets.artifact_globs:
+        _check_out_artifact(app, target, deps, options)
+    else:
+        _check_out_element(app, targets, deps, options)
 
 
-def _check_destination(options: CheckoutOptions) -> bool:
-    if options.tar is None:
-        assert options.directory is not None
-        return check_directory(options.directory, force=options.force)
-    if options.tar != "-":
-        check_tarball(options.tar, force=options.force)
-    return False
-
-
-def _remove_if_empty(directory: str) -> None:
-    """A failed check-out leaves no empty directory behind."""
-    try:
-        os.rmdir(directory)
-    except OSError:
-        pass
-
-
-def _check_out_elements(app: App, words: list[str], deps: str, options: CheckoutOptions) -> None:
+def _check_out_element(app: App, targets: Targets, deps: str, options: CheckoutOptions) -> None:
     loader = app.open_project()
-    names, _ = element_names(app, loader, classify(words, accepts_artifacts=True))
-    assert loader is not None
+    names, _ = element_names(app, loader, targets)
+    assert loader is not None, "element_names() complains where there is no project"
+    if not names:
+        raise StreamError(f"No elements matched: {', '.join(targets.element_globs)}")
     loaded = load_names(app, loader, names[:1])
     element = loaded.targets[0]
-    selected = select([element], deps)
-    query(app, loaded, selected, with_sources=False)
-    assert app.sources is not None
+    with _destination(options):
+        selected = select([element], deps)
+        query(app, loaded, selected, with_sources=False)
+        assert app.sources is not None
+        with (
+            _staging_errors(),
+            staged_sandbox(app.services, element, selected, integrates=options.integrates) as sandbox,
+        ):
+            _write(app, sandbox, options, loaded.pipeline.record(element).label)
+
+
+def _check_out_artifact(app: App, target: str, deps: str, options: CheckoutOptions) -> None:
+    found = load_artifact_targets(app, [target])
+    if deps in ("run", "all"):
+        raise StreamError(
+            f"Error: '--deps {deps}' is not supported for artifact names", reason="deps-not-supported"
+        )
+    name = found[0].name if found else target
+    with _destination(options):
+        if not found or found[0].artifact is None:
+            raise StreamError(
+                f"Error while staging dependencies into a sandbox: 'Error preparing sandbox for element: {name}'",
+                reason="missing-sandbox-config",
+                detail="The artifact is not in the local cache.",
+            )
+        artifact = RecordedArtifact(_normal_name(name), found[0].artifact)
+        staged = [artifact] if deps == "none" else list(_build_dependencies(app, artifact.view))
+        with (
+            _staging_errors(),
+            staged_recorded_sandbox(
+                app.services, app.artifacts, artifact, staged, integrates=options.integrates
+            ) as sandbox,
+        ):
+            _write(app, sandbox, options, ElementLabel(artifact.name, "", False))
+
+
+def _normal_name(ref: str) -> str:
+    return ref.split("/")[1]
+
+
+def _build_dependencies(app: App, artifact: ArtifactView) -> Iterator[RecordedArtifact]:
+    for dependency in artifact.build_dependencies:
+        ref = ref_of_names(dependency.project_name, dependency.element_name, dependency.key)
+        view = app.artifacts.load_complete(ref)
+        if view is None:
+            raise StreamError(
+                "Error while staging dependencies into a sandbox: 'No artifacts to stage'",
+                reason="uncached-checkout-attempt",
+                detail=f"Not in the local cache: {ref}",
+            )
+        yield RecordedArtifact(_normal_name(ref), view)
+
+
+@contextmanager
+def _staging_errors() -> Iterator[None]:
+    """Says of errors that they happened on the way into the sandbox or out of it."""
     try:
-        with staged_sandbox(app.services, element, selected, integrates=options.integrates) as sandbox:
-            digest: Digest = sandbox.get_virtual_directory()._digest()  # type: ignore[attr-defined]
-            _write(app, digest, options)
+        yield
     except BstError as error:
         raise StreamError(
             f"Error while staging dependencies into a sandbox: '{error}'",
@@ -88,59 +130,35 @@ def _check_out_elements(app: App, words: list[str], deps: str, options: Checkout
         ) from error
 
 
-def _check_out_artifact(app: App, words: list[str], deps: str | None, options: CheckoutOptions) -> None:
-    from .artifacttargets import load_artifact_targets
-
-    if deps in ("run", "all"):
-        raise StreamError(
-            f"Error: '--deps {deps}' is not supported for artifact names", reason="deps-not-supported"
-        )
-    found, _ = load_artifact_targets(app, words)
-    if not found or found[0].artifact is None:
-        name = found[0].name if found else words[0]
-        raise StreamError(
-            f"Error while staging dependencies into a sandbox: 'Error preparing sandbox for element: {name}'",
-            reason="missing-sandbox-config",
-            detail="The artifact is not in the local cache.",
-        )
-    artifact = found[0].artifact
-    from .._store.cas_directory import CasDirectory
-
-    tree = CasDirectory(app.cas)
-    if deps == "build":
-        for dependency in artifact.build_dependencies:
-            _import_dependency(app, tree, dependency.project_name, dependency.element_name, dependency.key)
-    elif artifact.files is not None:
-        tree._import_tree(artifact.files)
-    _write(app, tree._digest(), options)
+@contextmanager
+def _destination(options: CheckoutOptions) -> Iterator[None]:
+    """Makes sure that the destination can be written; a failed check-out leaves no new directory behind."""
+    if options.directory is None:
+        assert options.tar is not None, "there is a destination"
+        if options.tar != "-":
+            check_tarball(options.tar, force=options.force)
+        yield
+        return
+    is_new = check_directory(options.directory, force=options.force)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                os.rmdir(options.directory)
+        raise
 
 
-def _import_dependency(app: App, tree: "object", project: str, element: str, key: str) -> None:
-    from .._load.elementhost import ref_of_names
-    from .._store.cas_directory import CasDirectory
-
-    assert isinstance(tree, CasDirectory)
-    name = ref_of_names(project, element, key)
-    artifact = app.artifacts.load_complete(name)
-    if artifact is None:
-        raise StreamError(
-            "Error while staging dependencies into a sandbox: 'No artifacts to stage'",
-            reason="uncached-checkout-attempt",
-            detail=f"Not in the local cache: {name}",
-        )
-    if artifact.files is not None:
-        tree._import_tree(artifact.files)
-
-
-def _write(app: App, digest: Digest, options: CheckoutOptions) -> None:
+def _write(app: App, sandbox: "LocalSandbox", options: CheckoutOptions, label: ElementLabel) -> None:
+    digest = app.services.tree_digest(sandbox.get_virtual_directory())
     if options.tar is None:
-        assert options.directory is not None
-        with app.messenger.activity(f"Checking out files in '{options.directory}'"):
+        assert options.directory is not None, "there is a destination"
+        with app.messenger.activity(f"Checking out files in '{options.directory}'", element=label):
             export_directory(
                 app.cas, digest, options.directory, hardlinks=options.hardlinks, force=options.force
             )
         return
-    with app.messenger.activity("Creating tarball"):
+    with app.messenger.activity("Creating tarball", element=label):
         if options.tar == "-":
             export_tar(app.cas, digest, sys.stdout.buffer, compression=options.compression)
         else:

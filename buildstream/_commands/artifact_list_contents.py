@@ -26,19 +26,19 @@ class ArtifactContents:
     """The entries of one artifact, in staging order."""
 
     name: str
-    entries: tuple[ContentEntry, ...] | None  # None if the artifact has no files at all
+    entries: tuple[ContentEntry, ...]  # empty if the artifact has no files
 
 
 def artifact_contents(app: App, *, artifacts: Sequence[str]) -> list[ArtifactContents]:
     """The contents of those of ARTIFACTS that are cached; the others are warned of."""
-    targets, _ = load_artifact_targets(app, artifacts)
+    targets = load_artifact_targets(app, artifacts)
     result = []
     for target in targets:
         if target.artifact is None:
             app.messenger.send(MessageType.WARN, f"{target.ref} is not cached")
             continue
         files = target.artifact.files
-        entries = None if files is None else _entries(app, files)
+        entries = () if files is None else _entries(app, files)
         result.append(ArtifactContents(target.name, entries))
     return result
 

@@ -10,8 +10,8 @@ from .artifacttargets import load_artifact_targets
 
 
 def artifact_logs(app: App, *, artifacts: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of the name of an artifact and its log, in order; those without are warned of."""
-    targets, _ = load_artifact_targets(app, artifacts)
+    """Pairs of the name of an element and its log, in order; those without are warned of."""
+    targets = load_artifact_targets(app, artifacts)
     logs = []
     for target in targets:
         if target.artifact is None:
@@ -19,7 +19,8 @@ def artifact_logs(app: App, *, artifacts: Sequence[str]) -> list[tuple[str, str]
         elif not target.artifact.logs:
             app.messenger.send(MessageType.WARN, f"{target.ref} is cached without log files")
         else:
-            logs += [(target.name, text) for text in app.artifacts.logs(target.artifact)]
+            name = target.name if target.record is not None else target.ref.split("/")[1]
+            logs += [(name, text) for text in app.artifacts.logs(target.artifact)]
     return logs
 
 
@@ -32,7 +33,7 @@ def write_logs(logs: Sequence[tuple[str, str]], directory: str) -> None:
     if os.path.lexists(directory):
         raise AppError(f"Error: {directory} already exists")
     try:
-        os.makedirs(directory)
+        os.mkdir(directory)
         for name, text in logs:
             path = os.path.join(directory, f"{name.removesuffix('.bst')}.log")
             os.makedirs(os.path.dirname(path), exist_ok=True)

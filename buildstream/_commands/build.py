@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 from .._act.build import Builder
-from .._load.resolved import pipeline_order
 from .._model.message import MessageType
-from .._plan.selection import depth_order
+from .._plan.pipeline import Pipeline
+from .._plan.record import ElementRecord
+from .._plan.selection import build_plan_elements, depth_order
 from .._schedule.queue import Queue, Token
 from .._schedule.works import BuildWork, FetchWork
 from .app import App
-from .loading import check_resolved, load_elements, query
-from .session import Session
+from .loading import LoadedTargets, check_resolved, load_elements, query
+from .session import Session, announced
 
 
 def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: bool) -> None:
@@ -24,24 +25,10 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
         StreamError: Something failed.
     """
     deps = deps or app.settings.build_dependencies
-    started_s = app.messenger.now_s()
-    app.messenger.send(MessageType.START, "Build")
-    loaded = load_elements(app, elements, ignores_junctions_by_default=True)
+    with announced(app, "Build") as started_s:
+        loaded = load_elements(app, elements, ignores_junctions_by_default=True)
+        required = _plan(app, loaded, deps, retries=retry_failed or app.settings.retry_failed)
     pipeline = loaded.pipeline
-    everything = pipeline_order(loaded.targets)
-    query(
-        app,
-        loaded,
-        everything,
-        discards_failures=retry_failed or app.settings.retry_failed,
-    )
-    pipeline.require(loaded.targets, deps)
-    required = [pipeline.record(element) for element in everything if pipeline.record(element).is_required]
-    to_build = [record for record in required if not record.is_cached]
-    check_resolved([record.element for record in required])
-    if any(record.element.plugin.BST_RUN_COMMANDS for record in to_build):
-        # before anything is built: one clear error if no sandbox can be made here
-        app.services.probe.capabilities()
     builder = Builder(app.services, app.artifacts, app.settings.cache_buildtrees)
     queues = [
         Queue(
@@ -55,3 +42,36 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
     ]
     session = Session("Build", app, loaded, queues, depth_order(loaded.targets, deps), started_s)
     session.run(required)
+
+
+def _plan(app: App, loaded: LoadedTargets, deps: str, *, retries: bool) -> list[ElementRecord]:
+    """Finds out what has to be in the cache in the end, in staging order."""
+    pipeline = loaded.pipeline
+    considered = build_plan_elements(loaded.targets, deps)
+    check_resolved(considered)
+    query(app, loaded, considered, on_failed=lambda record: _discard(app, pipeline, record, retries=retries))
+    pipeline.require(loaded.targets, deps)
+    required = [record for record in map(pipeline.record, considered) if record.is_required]
+    if any(record.element.plugin.BST_RUN_COMMANDS for record in required if not record.is_cached):
+        # before anything is built: one clear error if no sandbox can be made here
+        app.services.probe.capabilities()
+    return required
+
+
+def _discard(app: App, pipeline: Pipeline, record: ElementRecord, *, retries: bool) -> None:
+    """Forgets the cached failure of RECORD if there is reason to build the element again."""
+    key = record.strong_key
+    if retries:
+        reason = "because retrying failed builds is enabled."
+    elif not pipeline.is_strict and key != record.keys.strict:
+        reason = "in non strict mode because intermediate dependencies may have changed."
+    else:
+        return
+    app.artifacts.note(record, None)
+    record.strong_key = record.keys.strict if pipeline.is_strict else None
+    app.messenger.send(
+        MessageType.INFO,
+        "Discarded failed build",
+        detail=f"Discarded '{key}'\n{reason}",
+        element=record.label,
+    )

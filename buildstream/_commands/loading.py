@@ -1,6 +1,6 @@
 """From target words to a pipeline with keys, the way every command starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from .._load.resolved import ResolvedElement
 from .._load.targets import Targets, classify, default_targets, match_elements
 from .._model.message import MessageType
 from .._plan.pipeline import Pipeline
+from .._plan.record import ArtifactState, ElementRecord
 
 if TYPE_CHECKING:
     from .._load.project import Project
@@ -99,6 +100,8 @@ def load_names(
     """Loads and resolves NAMES, and computes their keys."""
     project = loader.projects[0]
     assert project.loader is not None
+    if not names and not excepted:
+        return LoadedTargets(Pipeline([], KeyTable([]), is_strict=app.is_strict(project)), [], [], loader.projects)
     with app.messenger.simple_task("Loading elements") as task:
         app.on_element_loaded = lambda _: task.advance()
         loaded, _ = project.loader.load([*names, *excepted])
@@ -114,6 +117,7 @@ def load_names(
         table.compute()
         for record in pipeline.records:
             pipeline.refresh_keys(record)
+    loader.check_conflicts()
     _warn_of_projects(app, loader)
     targets = resolved[: len(names)]
     if drops_junctions:
@@ -160,17 +164,26 @@ def query(
     elements: Sequence[ResolvedElement],
     *,
     with_sources: bool = True,
-    discards_failures: bool = False,
+    on_failed: Callable[[ElementRecord], None] | None = None,
 ) -> None:
-    """Finds out what the local cache has for ELEMENTS."""
+    """Finds out what the local cache has for ELEMENTS; ON_FAILED is told of each cached failure."""
     pipeline = loaded.pipeline
     with app.messenger.simple_task("Query cache") as task:
         task.set_maximum(len(elements))
         for element in elements:
             record = pipeline.record(element)
-            app.artifacts.query(
-                record, is_strict=pipeline.is_strict, discards_failures=discards_failures
-            )
+            app.artifacts.query(record, is_strict=pipeline.is_strict)
+            if on_failed is not None and record.artifact_state is ArtifactState.FAILED:
+                on_failed(record)
             if with_sources and not record.is_cached:
                 app.sources.query(record)
+            task.advance()
+
+
+def query_sources(app: "App", loaded: LoadedTargets, elements: Sequence[ResolvedElement]) -> None:
+    """Finds out which sources of ELEMENTS the local cache has."""
+    with app.messenger.simple_task("Query cache") as task:
+        task.set_maximum(len(elements))
+        for element in elements:
+            app.sources.query(loaded.pipeline.record(element))
             task.advance()

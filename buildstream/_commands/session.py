@@ -1,21 +1,35 @@
 """A session: heading, scheduler, summary; what build and source fetch have in common."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .._exceptions import StreamError
+from .._exceptions import BstError, StreamError
 from .._load.pluginregistry import PluginType
 from .._load.project import Project
 from .._load.resolved import ResolvedElement, pipeline_order
 from .._model.message import MessageType
 from .._model.session import ProjectFacts, QueueTally, SessionHeading, SessionSummary, UserSettings
 from .._plan.record import ElementRecord
-from .._schedule.queue import Queue, Token
-from .._schedule.scheduler import Decision, OnError, Scheduler, SchedulerSettings, SessionResult
+from .._schedule.queue import Queue
+from .._schedule.scheduler import SessionResult
 from .app import App
+from .jobs import make_scheduler
 from .loading import LoadedTargets
 from .views import element_views
+
+
+@contextmanager
+def announced(app: App, name: str) -> Iterator[float]:
+    """Announces the session NAME, and its failure if preparing it fails; gives when it started."""
+    started_s = app.messenger.now_s()
+    app.messenger.send(MessageType.START, name)
+    try:
+        yield started_s
+    except BstError:
+        app.messenger.send(MessageType.FAIL, name, elapsed_s=app.messenger.now_s() - started_s)
+        raise
 
 
 @dataclass(slots=True)
@@ -46,17 +60,10 @@ class Session:
         everything = pipeline_order(self.loaded.targets)
         app.ui.show_heading(self._heading(everything))
         keys_before = {record: record.strong_key for record in pipeline.records}
-        priorities = {element: position for position, element in enumerate(self.order)}
-        scheduler = Scheduler(
-            self.queues,
-            self._settings(),
-            app.messenger,
-            app.services.jobs,
-            priorities=lambda record: priorities.get(record.element, len(priorities)),
-            tick=lambda: app.ui.tick(scheduler),
-        )
+        scheduler = make_scheduler(app, self.queues, self.order)
         app.ui.start_session(self.name, scheduler, len(everything))
         pipeline.on_required = lambda record: scheduler.add([record])
+        priorities = {element: position for position, element in enumerate(self.order)}
         scheduler.add(sorted(initial, key=lambda record: priorities.get(record.element, 0)))
         try:
             result = scheduler.run()
@@ -64,26 +71,6 @@ class Session:
             pipeline.on_required = None
             app.ui.end_session()
         self._report(result, len(everything), keys_before)
-
-    def _settings(self) -> SchedulerSettings:
-        app = self.app
-        settings = app.settings
-        is_asking = app.ui.can_ask
-        return SchedulerSettings(
-            tokens={
-                Token.DOWNLOAD: settings.fetchers,
-                Token.PROCESS: settings.builders,
-                Token.UPLOAD: settings.pushers,
-            },
-            network_retries=settings.network_retries,
-            on_error=OnError(settings.on_error),
-            log_directory=settings.log_directory,
-            ask_on_failure=self._ask_on_failure if is_asking and app.ui.asks_on_failure else None,
-            ask_on_interrupt=app.ui.ask_on_interrupt if is_asking else None,
-        )
-
-    def _ask_on_failure(self, job: object, result: object) -> Decision:
-        return self.app.ui.ask_on_failure(job, result)
 
     def _report(
         self, result: SessionResult, total: int, keys_before: dict[ElementRecord, str | None]
@@ -158,7 +145,9 @@ def _project_facts(project: Project) -> ProjectFacts:
     return ProjectFacts(
         name=project.name,
         junction_path=junction.full_name if junction else None,
-        loaded_by=junction.provenance if junction else None,
+        loaded_by=junction.requested_by if junction else None,
+        duplicated_by=project.duplicated_by,
+        internal_to=project.internal_to,
         options=tuple(project.options.printable()),
         element_plugins=used(PluginType.ELEMENT),
         source_plugins=used(PluginType.SOURCE),

@@ -1,10 +1,11 @@
 """Weak, strict and strong cache keys of a pipeline (keys specification 1.3 to 1.11).
 
 The document of an element lists its whole build closure, so keys cost the sum
-of the closures' sizes in bytes hashed.  The Python work is linear: the text of
-an element's document without its dependencies is made once, and so is the text
-by which it stands in the documents of others.  The closures are kept as arrays
-of positions and merged by dict updates, which run in C.
+of the closures' sizes in bytes hashed.  What is done in Python about a member
+of a closure is picking a text from a list: the text of an element's document
+without its dependencies is made once, and so is the text by which it stands in
+the documents of others.  The closures are kept as arrays of positions and
+merged by dict updates, which run in C.
 """
 
 from array import array

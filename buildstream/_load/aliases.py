@@ -1,44 +1,17 @@
 """Aliases and mirrors of a project: from a URL to the addresses that may be tried."""
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
-from ..node import MappingNode, SequenceNode
+from ..node import MappingNode
+from .mirrors import make_mirror
 from .variables import Variables
 
 if TYPE_CHECKING:
+    from ..sourcemirror import SourceMirror
     from .project import Project
-
-
-class MirrorList:
-    """One mirror of the kind `default`, or a plugin's mirror, as declared."""
-
-    __slots__ = ("kind", "name", "node", "uris")
-
-    def __init__(self, node: MappingNode) -> None:
-        self.node = node
-        self.kind: str = node.get_str("kind", "default")
-        self.name: str = node.get_str("name")
-        self.uris: Mapping[str, Sequence[str]] = {}
-        if self.kind == "default":
-            node.validate_keys(["name", "kind", "aliases"])
-            aliases = node.get_mapping("aliases")
-            self.uris = {alias: _uri_list(aliases, alias) for alias in aliases.keys()}
-        else:
-            node.validate_keys(["name", "kind", "config"])
-
-
-def _uri_list(aliases: MappingNode, alias: str) -> list[str]:
-    node = aliases.get_node(alias)
-    if not isinstance(node, SequenceNode):
-        raise LoadError(
-            f"{node.get_provenance()}: The addresses of a mirror are given as a list",
-            LoadErrorReason.INVALID_DATA,
-        )
-    return node.as_str_list()
 
 
 class AliasTable:
@@ -58,18 +31,23 @@ class AliasTable:
         ):
             scope[name] = directory
             scope[name + "-uri"] = "file://" + quote(directory)
-        expansion = Variables(scope)
         self._project = project
+        self._expansion = Variables(scope)
         self._aliases = config.get_mapping("aliases", {}).clone()
-        expansion.expand(self._aliases)
-        self.mirrors, self.are_mirrors_users = self._read_mirrors(config, expansion)
+        self._expansion.expand(self._aliases)
+        self._declared_mirrors = config.get_sequence("mirrors", [], allowed_types=[MappingNode])
+        self._mirrors: list[SourceMirror] = []  # in the order to be tried
 
-    def _read_mirrors(self, config: MappingNode, expansion: Variables) -> tuple[list[MirrorList], bool]:
-        override = self._project.override
-        declared = override.mirrors
-        is_users = declared is not None
-        if declared is None:
-            declared = config.get_sequence("mirrors", [], allowed_types=[MappingNode])
+    def load_mirrors(self) -> None:
+        """Makes the mirrors; until then there are none.
+
+        Raises:
+            LoadError: A declaration is not valid.
+            PluginError: A plugin can't be loaded.
+        """
+        project = self._project
+        override = project.override
+        declared = self._declared_mirrors if override.mirrors is None else override.mirrors
         mirrors = []
         for item in declared:
             node = item.clone()
@@ -78,15 +56,15 @@ class AliasTable:
                     f"{item.get_provenance()}: A mirror is declared as a dictionary",
                     LoadErrorReason.INVALID_DATA,
                 )
-            expansion.expand(node)
-            mirrors.append(MirrorList(node))
+            self._expansion.expand(node)
+            mirrors.append(make_mirror(project, node))
         default = override.default_mirror
-        if self._project.junction is None and self._project.settings.default_mirror:
-            default = self._project.settings.default_mirror
+        if project.junction is None and project.settings.default_mirror:
+            default = project.settings.default_mirror
         if default is not None:
             # a stable sort: the default mirror first, the others as declared
             mirrors.sort(key=lambda mirror: mirror.name != default)
-        return mirrors, is_users
+        self._mirrors = mirrors
 
     def get(self, alias: str) -> str | None:
         """The address that ALIAS stands for, None if there is no such alias."""
@@ -98,14 +76,15 @@ class AliasTable:
         """Every alias that is declared."""
         return self._aliases.keys()
 
-    def uris(self, alias: str, *, tracking: bool) -> list[str]:
-        """Addresses that the policy allows for ALIAS, in the order to be tried (format 2.7)."""
+    def uris(self, alias: str, *, tracking: bool) -> "list[str | SourceMirror]":
+        """Prefixes, or mirrors that make URLs, that the policy allows for ALIAS, in the order to be tried."""
         settings = self._project.settings
         policy = settings.track_policy if tracking else settings.fetch_policy
-        uris: list[str] = []
-        if policy in ("all", "mirrors") or (policy == "user" and self.are_mirrors_users):
-            for mirror in self.mirrors:
-                uris.extend(mirror.uris.get(alias, ()))
+        are_mirrors_users = self._project.override.mirrors is not None
+        uris: list[str | SourceMirror] = []
+        if policy in ("all", "mirrors") or (policy == "user" and are_mirrors_users):
+            for mirror in self._mirrors:
+                uris.extend(mirror._get_alias_uris(alias))
         base = self.get(alias)
         if base is not None and policy in ("all", "aliases"):
             uris.append(base)

@@ -108,7 +108,7 @@ def _read_mapping(entry: MappingNode, key: str, kinds: int) -> Iterator[Declarat
         if explicit is not None:
             if ":" in (filename.as_str() or ""):
                 raise LoadError(
-                    f"{entry.get_provenance()}: Dependency {filename.as_str()} names a junction, "
+                    f"{filename.get_provenance()}: Dependency {filename.as_str()} names a junction, "
                     "but the attribute 'junction' is given as well",
                     LoadErrorReason.INVALID_DATA,
                 )
@@ -127,7 +127,7 @@ def _read_strict(entry: MappingNode, kinds: int) -> bool:
         )
     if kinds == DependencyType.RUNTIME:
         raise LoadError(
-            f"{strict.get_provenance()}: Runtime dependencies can't be declared strict",
+            f"{entry.get_provenance()}: Runtime dependencies can't be declared strict",
             LoadErrorReason.INVALID_DATA,
         )
     return True

@@ -46,14 +46,19 @@ class BasePluginHost:
         assert self._resolved is not None, "the plugin asked for its element while it was being configured"
         return self._resolved
 
+    @property
+    def _speaker(self) -> ResolvedElement | None:
+        """Whose cache key messages show; None for no key."""
+        return self._resolved
+
     def send(self, kind: MessageType, brief: str, detail: str | None = None) -> None:
-        self._services.send(self._resolved, self.full_name, kind, brief, detail)
+        self._services.send(self._speaker, self.full_name, kind, brief, detail)
 
     def activity(
         self, name: str, *, detail: str | None = None, silent_nested: bool = False
     ) -> AbstractContextManager[None]:
         return self._services.activity(
-            self._resolved, self.full_name, name, detail=detail, silent_nested=silent_nested
+            self._speaker, self.full_name, name, detail=detail, silent_nested=silent_nested
         )
 
     def check_project_path(self, node: ScalarNode, *, check_is_file: bool, check_is_dir: bool) -> str:

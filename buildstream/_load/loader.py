@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
-from ..node import MappingNode, Node, ScalarNode
+from ..node import Node, ScalarNode
 from .dependencies import Declaration, read_declarations, split_element_path
+from .elementfile import load_element_file, prefix_of
 from .graph import check_cycles, sort_dependencies
 from .includes import Includes
+from .links import LinkTable
 from .loadelement import FIRST_PASS_KINDS, LoadElement
-from .yaml import load_file
 
 if TYPE_CHECKING:
     from .project import Project
@@ -32,8 +33,6 @@ ELEMENT_KEYS = [
     "sandbox",
 ]
 
-_FORBIDDEN_CHARACTERS = frozenset('<>"|?*')
-
 
 @dataclass(slots=True)
 class _Frame:
@@ -49,28 +48,36 @@ class Loader:
 
     Args:
         project: Where the element files are.
-        open_junction: Loads the project behind a junction element.
-        link_target: The target of a link element, as it would be written in its project.
+        open_junction: Makes the loader for the project behind a junction element.
+        link_target: The target of a link element: a path as seen from its project.
         progress: Called with the full name of each element that has been loaded.
+
+    Attributes:
+        links: The links of the project, and of its subprojects, that have been met.
+        alternative_parents: Loaders in which a junction to the project takes the place of another.
     """
 
     def __init__(
         self,
         project: "Project",
         *,
-        open_junction: "Callable[[LoadElement, Node | None], Project]",
-        link_target: Callable[[LoadElement], str],
+        open_junction: "Callable[[LoadElement, Node | None], Loader]",
+        link_target: Callable[[LoadElement], ScalarNode],
         progress: Callable[[str], None],
     ) -> None:
         self.project = project
+        self.parent: Loader | None = project.junction.parent.loader if project.junction else None
+        self.links = LinkTable()
+        self.alternative_parents: list[Loader] = []
         project.loader = self
         self._open_junction = open_junction
         self._link_target = link_target
         self._progress = progress
         self._elements: dict[str, LoadElement] = {}
-        self._targets: dict[str, LoadElement] = {}  # link name -> what it leads to
+        self._targets: dict[str, LoadElement] = {}  # name -> what links and overrides lead to
         self._children: dict[str, Loader] = {}
-        self._searches: dict[str, Node | None] = {}  # junction paths being looked up, and who asked
+        # what is being looked up: (purpose, name) -> who asked
+        self._searches: dict[tuple[str, str], Node | None] = {}
         self._includes = Includes(project)
 
     def load(self, targets: Iterable[str]) -> tuple[list[LoadElement], list[LoadElement]]:
@@ -86,10 +93,10 @@ class Loader:
                     LoadErrorReason.INVALID_DATA,
                     detail="Give the name of an element, relative to the element path.",
                 )
-            junction, name = split_element_path(target)
-            loader = self.get_loader(junction, None) if junction else self
-            element = loader._find(name, None)
-            loader._expand(element)
+            element = self._find_path(target, None)
+            self._expand(element)
+            if element.kind == "junction":
+                self._progress(element.full_name)
             elements.append(element)
         order = check_cycles(elements)
         sort_dependencies(order)
@@ -129,61 +136,63 @@ class Loader:
             )
         return child
 
+    def _find_path(self, path: str, node: Node | None) -> LoadElement:
+        """The element that PATH, which NODE names, leads to."""
+        junction, name = split_element_path(path)
+        loader = self.get_loader(junction, node) if junction else self
+        return loader._find(name, node)
+
     def _find(self, name: str, node: Node | None) -> LoadElement:
-        """The element NAME of this project, or what it leads to if it is a link."""
+        """The element NAME of this project, or what a link or an override leads to."""
         name = os.path.normpath(name)
-        found = self._targets.get(name) or self._elements.get(name)
+        found = self._targets.get(name)
         if found is None:
-            found = self._read(name, node)
-            self._elements[name] = found
-            self._progress(self.project.full_name(name))
+            # an element that is overridden must exist all the same
+            found = self._own(name, node)
             override = self._find_override(name)
             if override is not None:
-                found = override
-                self._targets[name] = found
-        if found.kind == "link":
-            found = self._follow_link(found)
+                owner, target = override
+                with self._search("override", name, target):
+                    found = owner._find_path(target.as_str(), target)
+            elif found.kind == "link":
+                target = self._link_target(found)
+                with self._search("link", name, target):
+                    found = self._find_path(target.as_str(), target)
             self._targets[name] = found
         return found
 
-    def _find_override(self, name: str) -> LoadElement | None:
-        """What replaces the element NAME: the outermost junction that overrides it decides."""
+    def _find_override(self, name: str) -> "tuple[Loader, ScalarNode] | None":
+        """What replaces the element NAME, and where that is looked up; the outermost junction decides."""
         key = name
-        project = self.project
-        match: tuple[Project, ScalarNode] | None = None
-        while project.junction is not None:
-            junction = project.junction
-            if key in junction.overrides:
-                match = (junction.parent, junction.overrides[key])
+        loader = self
+        match: tuple[Loader, ScalarNode] | None = None
+        while loader.project.junction is not None and loader.parent is not None:
+            junction = loader.project.junction
+            target = junction.overrides.get(key)
+            if target is None:
+                links = loader.links
+                targets = (t for path, t in junction.overrides.items() if links.expand(path) == key)
+                target = next(targets, None)
+            if target is not None:
+                match = (loader.parent, target)
             key = f"{junction.local_name}:{key}"
-            project = junction.parent
-        if match is None:
-            return None
-        owner, target = match
-        loader = owner.loader
-        assert loader is not None
-        junction_path, target_name = split_element_path(target.as_str() or "")
-        if junction_path:
-            loader = loader.get_loader(junction_path, target)
-        return loader._find(target_name, target)
+            loader = loader.parent
+        return match
 
-    def _follow_link(self, link: LoadElement) -> LoadElement:
-        if link.declarations:
-            raise LoadError(
-                f"{link.node.get_provenance()}: Dependencies are forbidden for 'link' elements",
-                LoadErrorReason.LINK_FORBIDDEN_DEPENDENCIES,
-            )
-        path = f"link {link.name}"
-        with self._search(path, link.node):
-            junction, name = split_element_path(self._link_target(link))
-            loader = self.get_loader(junction, link.node) if junction else self
-            return loader._find(name, link.node)
+    def _own(self, name: str, node: Node | None) -> LoadElement:
+        """The element that the file NAME declares, read once."""
+        element = self._elements.get(name)
+        if element is None:
+            element = self._elements[name] = self._read(name, node)
+            if element.kind == "link":
+                self._record_link(element)
+            elif element.kind != "junction":
+                self._progress(element.full_name)
+        return element
 
     def _read(self, name: str, node: Node | None) -> LoadElement:
-        self._check_name(name, node)
-        mapping = self._load_file(name, node)
-        kind = mapping.get_str("kind")
-        if kind in FIRST_PASS_KINDS:
+        mapping = load_element_file(self.project, name, node)
+        if mapping.get_str("kind") in FIRST_PASS_KINDS:
             self.project.first.options.process_node(mapping)
         else:
             self.project.complete()
@@ -192,68 +201,21 @@ class Loader:
         kind = mapping.get_str("kind")
         return LoadElement(name, self.project, kind, mapping, read_declarations(mapping))
 
-    def _load_file(self, name: str, node: Node | None) -> MappingNode:
-        project = self.project
-        path = os.path.join(project.element_path, name)
-        try:
-            return load_file(path, name, displayname=project.display(name), project=project)
-        except LoadError as error:
-            if error.reason == LoadErrorReason.MISSING_FILE:
-                raise self._missing_element(name, node) from error
-            if error.reason == LoadErrorReason.LOADING_DIRECTORY:
-                prefix = f"{node.get_provenance()}: " if node else ""
-                raise LoadError(
-                    f"{prefix}{error}", LoadErrorReason.LOADING_DIRECTORY, detail=error.detail
-                ) from error
-            raise
-
-    def _missing_element(self, name: str, node: Node | None) -> LoadError:
-        project = self.project
-        prefix = f"{node.get_provenance()}: " if node else ""
-        where = f"elements directory '{project.element_path}'"
-        if project.junction:
-            where = f"project referred to by junction element '{project.junction.full_name}'"
-        detail = None
-        # a common slip: the path as seen from the project directory
-        relative = os.path.relpath(project.element_path, project.directory)
-        if relative != "." and name.startswith(relative + os.sep):
-            stripped = name[len(relative) + 1 :]
-            if os.path.exists(os.path.join(project.element_path, stripped)):
-                detail = f"Did you mean '{stripped}'?"
-        if detail is None:
-            detail = self._similar_name(name)
-        return LoadError(
-            f"{prefix}Could not find element '{name}' in {where}", LoadErrorReason.MISSING_FILE, detail=detail
-        )
-
-    def _similar_name(self, name: str) -> str | None:
-        """A hint at the nearest file name in the same folder."""
-        from difflib import get_close_matches
-
-        folder, base = os.path.split(name)
-        try:
-            names = [
-                n for n in os.listdir(os.path.join(self.project.element_path, folder)) if n.endswith(".bst")
-            ]
-        except OSError:
-            return None
-        matches = get_close_matches(base, names, n=1, cutoff=0.7)
-        return f"Did you mean '{os.path.join(folder, matches[0])}'?" if matches else None
-
-    @staticmethod
-    def _check_name(name: str, node: Node | None) -> None:
-        prefix = f"{node.get_provenance()}: " if node else ""
-        if not name.endswith(".bst"):
+    def _record_link(self, link: LoadElement) -> None:
+        """Notes a link in the tables of this loader and of all above."""
+        if link.declarations:
             raise LoadError(
-                f"{prefix}Element '{name}' does not have expected file extension `.bst`",
-                LoadErrorReason.BAD_ELEMENT_SUFFIX,
+                f"{link.node.get_provenance()}: Dependencies are forbidden for 'link' elements",
+                LoadErrorReason.LINK_FORBIDDEN_DEPENDENCIES,
             )
-        bad = [c for c in name if c in _FORBIDDEN_CHARACTERS or not 32 <= ord(c) <= 126]
-        if bad:
-            raise LoadError(
-                f"{prefix}Element '{name}' has invalid characters in its name: {', '.join(map(repr, bad))}",
-                LoadErrorReason.BAD_CHARACTERS_IN_NAME,
-            )
+        target = self._link_target(link).as_str()
+        loader: Loader | None = self
+        prefix = ""
+        while loader is not None:
+            loader.links.record(prefix + link.name, prefix + target)
+            if loader.project.junction:
+                prefix = f"{loader.project.junction.local_name}:{prefix}"
+            loader = loader.parent
 
     # junctions
 
@@ -261,63 +223,125 @@ class Loader:
         """The loader of the project behind the junction path PATH, loaded if it has not been."""
         loader = self
         for name in path.split(":"):
-            loader = loader._child(name, node)
+            loader = loader._child(os.path.normpath(name), node)
         return loader
 
     def _child(self, name: str, node: Node | None) -> "Loader":
         child = self._children.get(name)
         if child is None:
-            with self._search(name, node):
+            with self._search("junction", name, node):
                 child = self._open_child(name, node)
             self._children[name] = child
         return child
 
     def _open_child(self, name: str, node: Node | None) -> "Loader":
-        element = self._find(name, node)
-        prefix = f"{node.get_provenance()}: " if node else ""
+        override = self._find_override(name)
+        if override is not None:
+            owner, target = override
+            child = owner.get_loader(target.as_str(), target)
+            child.alternative_parents.append(self)
+            return child
+        element = self._own(name, node)
+        if element.kind == "link":
+            target = self._link_target(element)
+            return self.get_loader(target.as_str(), target)
         if element.kind != "junction":
             raise LoadError(
-                f"{prefix}Expected junction but element type is {element.kind}: {name}",
+                f"{prefix_of(node)}Expected junction but element type is {element.kind}: {name}",
                 LoadErrorReason.INVALID_DATA,
             )
         if element.declarations:
             raise LoadError(
-                f"{element.node.get_provenance()}: Dependencies are forbidden for 'junction' elements",
+                f"{element.declarations[0].node.get_provenance()}: "
+                "Dependencies are forbidden for 'junction' elements",
                 LoadErrorReason.INVALID_JUNCTION,
             )
-        owner = element.project.loader
-        assert owner is not None
-        if owner is not self or element.name != os.path.normpath(name):
-            # reached through a link: the junction's own project keeps its loader
-            return owner._child(element.name, node)
-        project = self._open_junction(element, node)
-        return Loader(
-            project,
-            open_junction=self._open_junction,
-            link_target=self._link_target,
-            progress=self._progress,
-        )
+        child = self._children[name] = self._open_junction(element, node)
+        child._discover_links()
+        return child
 
-    def _search(self, path: str, node: Node | None) -> "_Search":
-        return _Search(self._searches, path, node)
+    def _discover_links(self) -> None:
+        """Looks at what is overridden in this project, and in those above: it may be links.
+
+        Raises:
+            LoadError: MISSING_FILE: something that is overridden does not exist.
+        """
+        loader: Loader | None = self
+        while loader is not None and loader.project.junction is not None:
+            for path, target in loader.project.junction.overrides.items():
+                loader._discover(path, target)
+            loader = loader.parent
+
+    def _discover(self, path: str, node: ScalarNode) -> None:
+        """Looks at the element PATH without what it needs, unless it is in a project not loaded yet."""
+        junction, name = split_element_path(path)
+        loader = self.find_loaded(junction, node) if junction else self
+        if loader is None:
+            return
+        name = os.path.normpath(name)
+        if name not in loader._elements:
+            kind = load_element_file(loader.project, name, node).get_str("kind")
+            if kind != "link":
+                return
+        link = loader._own(name, node)
+        if link.kind == "link":
+            target = loader._link_target(link)
+            with loader._search("discovery", name, node):
+                loader._discover(target.as_str(), target)
+
+    def find_loaded(self, path: str, node: Node) -> "Loader | None":
+        """The loader behind the junction path PATH, None if that has not been loaded.
+
+        Raises:
+            LoadError: MISSING_FILE: there is no such junction in a project that has been loaded.
+        """
+        loader: Loader | None = self
+        for name in path.split(":"):
+            if loader is None:
+                break
+            loader = loader._loaded_child(os.path.normpath(name), node)
+        return loader
+
+    def _loaded_child(self, name: str, node: Node) -> "Loader | None":
+        child = self._children.get(name)
+        if child is not None:
+            return child
+        override = self._find_override(name)
+        if override is not None:
+            owner, target = override
+            with self._search("loaded", name, target):
+                return owner.find_loaded(target.as_str(), target)
+        element = self._own(name, node)
+        if element.kind != "link":
+            return None
+        target = self._link_target(element)
+        with self._search("loaded", name, target):
+            return self.find_loaded(target.as_str(), target)
+
+    def _search(self, purpose: str, name: str, node: Node | None) -> "_Search":
+        return _Search(self._searches, (purpose, name), node)
 
 
 class _Search:
-    """Remembers that a junction or link is being looked up, so that a loop is an error and not endless."""
+    """Remembers that something is being looked up, so that a loop is an error and not endless."""
 
-    def __init__(self, searches: dict[str, Node | None], path: str, node: Node | None) -> None:
-        self._searches, self._path, self._node = searches, path, node
+    def __init__(
+        self, searches: dict[tuple[str, str], Node | None], key: tuple[str, str], node: Node | None
+    ) -> None:
+        self._searches, self._key, self._node = searches, key, node
 
     def __enter__(self) -> None:
-        if self._path in self._searches:
-            earlier = self._searches[self._path]
-            prefix = f"{self._node.get_provenance()}: " if self._node else ""
+        if self._key in self._searches:
+            _, name = self._key
+            earlier = self._searches[self._key]
             raise LoadError(
-                f"{prefix}Circular reference while searching for '{self._path}'",
+                f"{prefix_of(self._node)}Circular reference while searching for '{name}'",
                 LoadErrorReason.CIRCULAR_REFERENCE,
-                detail=f"Already searching for it at: {earlier.get_provenance()}" if earlier else None,
+                detail=f"Already searching for '{name}' at: {earlier.get_provenance()}"
+                if earlier and earlier is not self._node
+                else None,
             )
-        self._searches[self._path] = self._node
+        self._searches[self._key] = self._node
 
     def __exit__(self, *_: object) -> None:
-        del self._searches[self._path]
+        del self._searches[self._key]

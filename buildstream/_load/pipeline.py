@@ -151,7 +151,7 @@ class PipelineResolver:
         kind = kind_node.as_str()
         if kind == "workspace":
             raise LoadError(
-                f"{node.get_provenance()}: Invalid usage of workspace source kind",
+                f"{kind_node.get_provenance()}: Invalid usage of workspace source kind",
                 LoadErrorReason.INVALID_DATA,
             )
         directory = node.get_str("directory", None) or None

@@ -1,5 +1,6 @@
 """Importing plugin modules, each into a namespace of its own registry, and checking their classes."""
 
+import os
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -51,11 +52,7 @@ class PluginImporter:
             raise PluginError(f"{failure}: {error}") from error
         # plugins are programs of others: whatever goes wrong in them is no bug of ours
         except Exception as error:
-            import traceback
-
-            raise PluginError(
-                f"{failure}: {type(error).__name__}: {error}", detail=traceback.format_exc()
-            ) from error
+            raise PluginError(f"{failure}: {_describe(error, location.directory)}") from error
 
     def _package_of(self, directory: str) -> str:
         """The name of the package for the modules of DIRECTORY, made when it is first asked for."""
@@ -68,6 +65,19 @@ class PluginImporter:
             sys.modules[name] = package
             self._package_names[directory] = name
         return self._package_names[directory]
+
+
+def _describe(error: Exception, directory: str) -> str:
+    """What went wrong, and the last line of a file in DIRECTORY that was involved."""
+    from traceback import extract_tb
+
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return f"{error.filename} line {error.lineno}: {type(error).__name__}: {error.msg}"
+    for frame in reversed(extract_tb(error.__traceback__)):
+        if frame.filename.startswith(directory + os.sep):
+            return f"{frame.filename} line {frame.lineno}: {text}"
+    return text
 
 
 def check_plugin_class(module: ModuleType, plugin_type: PluginType, kind: str) -> "type[Plugin]":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .._exceptions import LoadError, PluginError
 from ..exceptions import LoadErrorReason
-from ..node import MappingNode, Node, ScalarNode
+from ..node import MappingNode, Node
 from .pluginlocation import PluginLocation, PluginType
 from .projectpath import check_project_path
 
@@ -39,21 +39,18 @@ class PluginProject(Protocol):
     def registries(self) -> "Mapping[PluginType, PluginRegistry]":
         """The kinds that the project declares."""
 
-    def plugin_project(self, path: str, provenance_node: ScalarNode) -> "PluginProject":
+    def plugin_project(self, path: str, provenance_node: Node) -> "PluginProject":
         """The project behind the junction PATH, loaded so far that its plugins are declared."""
 
 
 class PluginOrigin(Protocol):
     """Finds the plugins that one item of `plugins` declares."""
 
-    def locate(self, plugin_type: PluginType, kind: str, provenance_node: Node) -> PluginLocation:
+    def locate(self, plugin_type: PluginType, kind: str) -> PluginLocation:
         """Where the plugin of KIND is.
 
-        Args:
-            provenance_node: What uses the kind, for errors.
-
         Raises:
-            PluginError: it can't be found.
+            PluginError: it can't be found; the text names the place of the declaration.
         """
 
 
@@ -72,10 +69,10 @@ def make_origin(project: PluginProject, node: MappingNode) -> PluginOrigin:
         return LocalOrigin(project.directory, path)
     if name.as_str() == "pip":
         node.validate_keys([*_COMMON_KEYS, "package-name"])
-        return PipOrigin(node.get_str("package-name"))
+        return PipOrigin(node)
     if name.as_str() == "junction":
         node.validate_keys([*_COMMON_KEYS, "junction"])
-        return JunctionOrigin(project, node.get_scalar("junction"))
+        return JunctionOrigin(project, node)
     raise LoadError(
         f"{name.get_provenance()}: Value of 'origin' should be one of 'local, pip, junction'",
         LoadErrorReason.INVALID_DATA,
@@ -89,7 +86,7 @@ class LocalOrigin:
         self._directory = os.path.join(project_directory, path)
         self._display = f"project directory: {path}"
 
-    def locate(self, plugin_type: PluginType, kind: str, provenance_node: Node) -> PluginLocation:
+    def locate(self, plugin_type: PluginType, kind: str) -> PluginLocation:
         defaults = os.path.join(self._directory, f"{kind}.yaml")
         return PluginLocation(self._directory, kind, _if_exists(defaults), self._display)
 
@@ -98,21 +95,23 @@ class PipOrigin:
     """An installed Python package that names its plugins by entry points.
 
     Args:
-        requirement: A requirement as pip takes it, such as "buildstream-plugins>=2.0".
+        declaration: The item of `plugins`; its `package-name` is a requirement as pip takes it,
+            such as "buildstream-plugins>=2.0".
     """
 
-    def __init__(self, requirement: str) -> None:
-        self._requirement = requirement
+    def __init__(self, declaration: MappingNode) -> None:
+        self._declaration = declaration
+        self._requirement = declaration.get_str("package-name")
         self._distribution: Distribution | None = None
         self._entry_points: dict[tuple[str, str], EntryPoint] = {}  # by group and name
 
-    def locate(self, plugin_type: PluginType, kind: str, provenance_node: Node) -> PluginLocation:
-        distribution = self._find_distribution(provenance_node)
+    def locate(self, plugin_type: PluginType, kind: str) -> PluginLocation:
+        distribution = self._find_distribution()
         entry_point = self._entry_points.get((f"buildstream.plugins.{plugin_type.folder}", kind))
         spec = _find_module(entry_point.module) if entry_point is not None else None
         if spec is None or spec.origin is None:
             raise PluginError(
-                f"{provenance_node.get_provenance()}: Pip package {self._requirement} "
+                f"{self._declaration.get_provenance()}: Pip package {self._requirement} "
                 f"does not contain a {plugin_type.label} plugin named '{kind}'",
                 reason="plugin-not-found",
             )
@@ -126,7 +125,7 @@ class PipOrigin:
         )
         return PluginLocation(directory, module_name, defaults, display)
 
-    def _find_distribution(self, provenance_node: Node) -> "Distribution":
+    def _find_distribution(self) -> "Distribution":
         """The installed package, once its version is known to be the one that is wanted."""
         if self._distribution is not None:
             return self._distribution
@@ -134,7 +133,7 @@ class PipOrigin:
 
         from packaging.requirements import InvalidRequirement, Requirement
 
-        provenance = provenance_node.get_provenance()
+        provenance = self._declaration.get_provenance()
         try:
             requirement = Requirement(self._requirement)
         except InvalidRequirement as error:
@@ -163,28 +162,33 @@ class PipOrigin:
 
 
 class JunctionOrigin:
-    """Another project: the kinds that it declares itself."""
+    """Another project: the kinds that it declares itself.
 
-    def __init__(self, project: PluginProject, junction: ScalarNode) -> None:
+    Args:
+        project: The project with the declaration.
+        declaration: The item of `plugins`; its `junction` leads to the other project.
+    """
+
+    def __init__(self, project: PluginProject, declaration: MappingNode) -> None:
         self._project = project
-        self._junction = junction
+        self._declaration = declaration
+        self._path = declaration.get_str("junction")
 
-    def locate(self, plugin_type: PluginType, kind: str, provenance_node: Node) -> PluginLocation:
-        path: str = self._junction.as_str() or ""
-        other = self._project.plugin_project(path, self._junction)
+    def locate(self, plugin_type: PluginType, kind: str) -> PluginLocation:
+        other = self._project.plugin_project(self._path, self._declaration)
         try:
-            location = other.registries[plugin_type].locate_declared(kind, provenance_node)
+            location = other.registries[plugin_type].locate_declared(kind)
         except PluginError as error:
             raise PluginError(
-                f"{provenance_node.get_provenance()}: Error loading {plugin_type.label} plugin '{kind}' "
-                f"from junction '{path}': {error}",
+                f"{self._declaration.get_provenance()}: Error loading {plugin_type.label} plugin '{kind}' "
+                f"from the project behind junction '{self._path}': {error}",
                 reason="junction-plugin-load-error",
                 detail=error.detail,
             ) from error
         if location is None:
             raise PluginError(
-                f"{provenance_node.get_provenance()}: The project '{path}' does not declare "
-                f"a {plugin_type.label} plugin of kind '{kind}'",
+                f"{self._declaration.get_provenance()}: The project behind junction '{self._path}' "
+                f"does not declare a {plugin_type.label} plugin of kind '{kind}'",
                 reason="junction-plugin-not-found",
             )
         name = other.junction.full_name if other.junction is not None else "toplevel project"

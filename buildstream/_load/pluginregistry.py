@@ -93,7 +93,7 @@ class PluginRegistry:
         """The kinds used so far, in the order of their first use."""
         return list(self._loaded.values())
 
-    def locate_declared(self, kind: str, provenance_node: Node) -> PluginLocation | None:
+    def locate_declared(self, kind: str) -> PluginLocation | None:
         """Where the plugin of KIND is, None if the project does not declare it; core kinds do not count.
 
         Raises:
@@ -102,10 +102,10 @@ class PluginRegistry:
         declaration = self._declarations.get(kind)
         if declaration is None:
             return None
-        return declaration.origin.locate(self.plugin_type, kind, provenance_node)
+        return declaration.origin.locate(self.plugin_type, kind)
 
     def _load(self, kind: str, provenance_node: Node) -> LoadedPlugin:
-        location = self.locate_declared(kind, provenance_node)
+        location = self.locate_declared(kind)
         if location is not None:
             plugin_class = self._importer.load_class(location, kind)
             allow_deprecated = self._declarations[kind].allow_deprecated

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._exceptions import LoadError
+from .._remotespec import RemoteSpec, relative_to, remote_spec_from_node
 from ..exceptions import LoadErrorReason
-from ..node import MappingNode, ScalarNode, _assert_symbol_name
+from ..node import MappingNode, Node, ScalarNode, _assert_symbol_name
 from . import projectkeys
 from .aliases import AliasTable
 from .includes import Includes
 from .options import OptionPool
 from .pluginregistry import PluginType, register_origins
 from .projectpath import check_project_path
+from .refs import load_refs_file
 from .settings import LoadSettings, ProjectOverride
 from .variables import Variables
 from .yaml import load_file
@@ -26,6 +28,7 @@ from .yaml import load_file
 if TYPE_CHECKING:
     from .loader import Loader
     from .pluginregistry import PluginRegistry
+    from .services import Services
 
 DEFAULTS_PATH = os.path.join(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "projectconfig.yaml"
@@ -52,6 +55,8 @@ class SecondPass:
     environment_nocache: list[str]
     sandbox: MappingNode
     split_rules: MappingNode
+    artifact_caches: tuple[RemoteSpec, ...]  # recommended by the project
+    source_caches: tuple[RemoteSpec, ...]
     shell: projectkeys.ShellSettings
     source_provenance_attributes: MappingNode
 
@@ -66,16 +71,21 @@ class JunctionLink:
     options: MappingNode | None
     parent_alias: Callable[[str], str | None]  # alias of the subproject -> alias of the parent
     overrides: Mapping[str, ScalarNode]  # element path in the subproject -> element path in the parent
-    provenance: str
+    provenance: str  # of the junction element
+    requested_by: str | None  # provenance of what needed the project first, None for the command line
 
 
 class Project:
     """A project directory, loaded.
 
+    The first pass waits for :meth:`make_first_pass`, since mirrors may be plugins
+    of another project and then need the loader.
+
     Args:
         directory: Where project.conf lies.
         settings: What loading depends on besides files.
         registries: One plugin registry a plugin type, filled from `plugins`.
+        services: The effects that mirror plugins may ask for.
         junction: How the project was reached, None for the toplevel project.
 
     Raises:
@@ -87,17 +97,22 @@ class Project:
         directory: str,
         settings: LoadSettings,
         registries: "dict[PluginType, PluginRegistry]",
+        services: "Services",
         *,
         junction: JunctionLink | None = None,
     ) -> None:
         self.directory = os.path.realpath(directory)
         self.settings = settings
         self.registries = registries
+        self.services = services
         self.junction = junction
         self.toplevel: Project = junction.parent.toplevel if junction else self
         self.loader: Loader | None = None  # set by the loader of this project
         self.refs_files: dict[str, MappingNode] = {}  # `projects` of project.refs and junction.refs
         self.redundant_refs: list[str] = []  # sources with an inline ref that project.refs overrides
+        # projects above that declare this one a duplicate, or internal; known once everything is loaded
+        self.duplicated_by: tuple[str, ...] = ()
+        self.internal_to: tuple[str, ...] = ()
         # sections of the second pass; None until it is complete
         self.second: SecondPass | None = None
         self._second_pass: PassResult | None = None
@@ -107,7 +122,7 @@ class Project:
         self.path = os.path.join(directory, "project.conf")
         self.conf = self._load_conf()
         self._pre_pass()
-        self.first = self._first_pass()
+        self.first: PassResult
 
     # identity
 
@@ -177,13 +192,16 @@ class Project:
         self.fatal_warnings: list[str] = sorted(fatal)
         self.warnings: list[str] = []  # texts to be shown once loading is over
 
-    def _first_pass(self) -> PassResult:
+    def make_first_pass(self) -> None:
+        """Makes the first pass; to be called once, when the project has its loader."""
         local = self.conf.clone()
         Includes(self).process(local, only_local=True, process_conditionals=False)
         config = self._compose_over_defaults(local)
         origins = config.get_sequence("plugins", [], allowed_types=[MappingNode])
         register_origins(self, origins, self.registries)
-        return self._load_pass(config, ignore_unknown_options=True)
+        self.first = self._load_pass(config, ignore_unknown_options=True)
+        self.first.aliases.load_mirrors()
+        self._load_refs("junction.refs", self.first)
 
     def complete(self) -> PassResult:
         """Makes the second pass, once; the parent project completes its own first."""
@@ -203,7 +221,13 @@ class Project:
             self._check_own_keys(config)
             self.second = self._read_second(config, full if replaces_attributes else None)
             self._second_pass = result
+            result.aliases.load_mirrors()
+            self._load_refs("project.refs", result)
         return self._second_pass
+
+    def _load_refs(self, name: str, result: PassResult) -> None:
+        if self.ref_storage == "project.refs":
+            self.refs_files[name] = load_refs_file(self, name, result.options)
 
     def _check_own_keys(self, config: MappingNode) -> None:
         """Some keys must stand in project.conf itself."""
@@ -258,9 +282,16 @@ class Project:
             environment_nocache=config.get_str_list("environment-nocache", []),
             sandbox=config.get_mapping("sandbox", {}),
             split_rules=split_rules,
+            artifact_caches=self._read_caches(config, "artifacts"),
+            source_caches=self._read_caches(config, "source-caches"),
             shell=projectkeys.read_shell(config.get_mapping("shell"), self.settings.host_environment),
             source_provenance_attributes=attributes,
         )
+
+    def _read_caches(self, config: MappingNode, key: str) -> tuple[RemoteSpec, ...]:
+        expand = relative_to(self.directory, self.settings.host_environment.get("HOME"))
+        nodes = config.get_sequence(key, [], allowed_types=[MappingNode])
+        return tuple(remote_spec_from_node(nodes.mapping_at(index), expand) for index in range(len(nodes)))
 
     def _apply_fail_on_overlap(self, config: MappingNode) -> None:
         node = config.get_node("fail-on-overlap")
@@ -300,7 +331,7 @@ class Project:
         project.complete()
         return project
 
-    def plugin_project(self, path: str, provenance_node: ScalarNode) -> "Project":
+    def plugin_project(self, path: str, provenance_node: Node) -> "Project":
         """The project behind a junction path, for plugins that it provides."""
         assert self.loader is not None
         return self.loader.get_loader(path, provenance_node).project

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
-from ..node import MappingNode, ScalarNode
+from ..node import MappingNode, ScalarNode, SequenceNode
 
 # the newest project format this program reads
 FORMAT_VERSION = (2, 8)
@@ -149,7 +149,7 @@ class JunctionRules:
     """The `junctions` section of project.conf."""
 
     duplicates: MappingNode  # project name -> junction paths
-    internal: tuple[str, ...]
+    internal: SequenceNode  # junction paths
     disallow_subproject_uris: bool
 
 
@@ -159,9 +159,10 @@ def read_junction_rules(node: MappingNode) -> JunctionRules:
     duplicates = node.get_mapping("duplicates", {})
     for name in duplicates.keys():
         duplicates.get_str_list(name)
+    node.get_str_list("internal", [])
     return JunctionRules(
         duplicates,
-        tuple(node.get_str_list("internal", [])),
+        node.get_sequence("internal", []),
         node.get_bool("disallow-subproject-uris", False),
     )
 

@@ -11,6 +11,7 @@ from .yaml import load_file
 if TYPE_CHECKING:
     from ..source import Source
     from .loadelement import LoadElement
+    from .options import OptionPool
     from .project import Project
 
 
@@ -50,7 +51,7 @@ def _apply(source: "Source", node: MappingNode) -> None:
 
 
 def _lookup(owner: "Project", project_name: str, element: "LoadElement", index: int) -> MappingNode | None:
-    projects = _load(owner, "junction.refs" if element.kind == "junction" else "project.refs")
+    projects = owner.refs_files["junction.refs" if element.kind == "junction" else "project.refs"]
     entry = projects.get_node(project_name, allow_none=True)
     if not isinstance(entry, MappingNode):
         return None
@@ -60,18 +61,22 @@ def _lookup(owner: "Project", project_name: str, element: "LoadElement", index: 
     return sources.mapping_at(index)
 
 
-def _load(project: "Project", name: str) -> MappingNode:
-    """The `projects` mapping of a refs file, loaded once; a missing file is an empty one."""
-    if name not in project.refs_files:
-        path = os.path.join(project.directory, name)
-        try:
-            node = load_file(path, name, project=project)
-        except LoadError as error:
-            if error.reason != LoadErrorReason.MISSING_FILE:
-                raise
-            node = MappingNode.from_dict({})
-        project.pass_for(is_first_pass=name == "junction.refs").options.process_node(node)
-        node._assert_fully_composited()
-        node.validate_keys(["projects"])
-        project.refs_files[name] = node.get_mapping("projects", {})
-    return project.refs_files[name]
+def load_refs_file(project: "Project", name: str, options: "OptionPool") -> MappingNode:
+    """The mapping `projects` of the file NAME of PROJECT; a missing file is an empty one.
+
+    Args:
+        options: What the conditionals of the file refer to.
+
+    Raises:
+        LoadError: The file is not what the format says.
+    """
+    try:
+        node = load_file(os.path.join(project.directory, name), name, project=project)
+    except LoadError as error:
+        if error.reason != LoadErrorReason.MISSING_FILE:
+            raise
+        node = MappingNode.from_dict({})
+    options.process_node(node)
+    node._assert_fully_composited()
+    node.validate_keys(["projects"])
+    return node.get_mapping("projects", {})

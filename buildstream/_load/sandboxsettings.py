@@ -3,7 +3,9 @@
 import os
 from dataclasses import dataclass
 
+from .._exceptions import LoadError
 from .._model.platform import canonical_arch, host_arch, host_os
+from ..exceptions import LoadErrorReason
 from ..node import MappingNode
 
 
@@ -52,8 +54,19 @@ def read_sandbox(node: MappingNode) -> SandboxSettings:
     return SandboxSettings(
         build_os=host_os(os.uname()) if build_os is None else build_os.lower(),
         build_arch=host_arch(os.uname()) if build_arch is None else canonical_arch(build_arch),
-        build_uid=node.get_int("build-uid", None),
-        build_gid=node.get_int("build-gid", None),
+        build_uid=_read_id(node, "build-uid"),
+        build_gid=_read_id(node, "build-gid"),
         remote_apis_socket_path=socket_path,
         remote_apis_action_cache_update=updates,
     )
+
+
+def _read_id(node: MappingNode, key: str) -> int | None:
+    """The number of a user or a group at KEY, None if it is not given."""
+    number = node.get_int(key, None)
+    if number is not None and not -(2**31) <= number < 2**31:
+        raise LoadError(
+            f"{node.get_scalar(key).get_provenance()}: Value of '{key}' is out of range: {number}",
+            LoadErrorReason.INVALID_DATA,
+        )
+    return number

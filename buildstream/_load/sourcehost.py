@@ -1,6 +1,7 @@
 """The engine's side of a source plugin: aliases, mirrors, and capturing into the store."""
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._exceptions import BstError
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
     from ..source import AliasSubstitution, Source
     from ..storage import Directory
     from ..utils import FileListResult
-    from .project import Project
+    from .aliases import AliasTable
+    from .project import JunctionLink, Project
+
+
+@dataclass(frozen=True, slots=True)
+class _AliasOwner:
+    """What an alias means after all mapping by junctions."""
+
+    project: "Project"
+    alias: str  # in that project
+    mapped_by: "JunctionLink | None"  # the last junction that mapped it
+    mapped_alias: str  # what that junction mapped, or the alias itself
 
 
 class SourceHost(BasePluginHost):
@@ -54,6 +66,10 @@ class SourceHost(BasePluginHost):
         self._marked_urls: set[str] = set()
         self.primary_alias: str | None = None
         self._has_primary = False
+
+    @property
+    def _speaker(self) -> None:
+        """Sources have no cache key that messages could show."""
 
     def attach(self, plugin: "Source") -> None:
         """Tells which plugin object this is the host of, before it is configured."""
@@ -100,17 +116,23 @@ class SourceHost(BasePluginHost):
         self.primary_alias = alias
 
     def _check_alias(self, alias: str, url: str) -> None:
-        project, parent_alias = self._alias_owner(alias)
-        table = project.pass_for(is_first_pass=self.is_first_pass).aliases
-        if table.get(parent_alias) is None:
+        owner = self._alias_owner(alias)
+        table = self._table(owner.project)
+        if table.get(owner.alias) is None:
+            text = f"{self._plugin}: Invalid alias '{alias}' specified in URL: {url}"
+            if owner.mapped_by is not None:
+                text = (
+                    f"junction element at {owner.mapped_by.provenance}: Mapped alias '{owner.alias}' "
+                    f"for subproject alias '{owner.mapped_alias}' is invalid in the parent project"
+                )
             raise BstError(
-                f"{self._plugin}: Invalid alias '{alias}' specified in URL: {url}",
+                text,
                 domain=ErrorDomain.SOURCE,
                 reason="invalid-source-alias",
-                detail=self._similar_alias(alias, project),
+                detail=self._similar_alias(owner),
             )
         for tracking, word in ((False, "fetch"), (True, "tracking")):
-            if not table.uris(parent_alias, tracking=tracking):
+            if not table.uris(owner.alias, tracking=tracking):
                 raise BstError(
                     f"{self._plugin}: No {word} URI found for alias '{alias}'",
                     domain=ErrorDomain.SOURCE,
@@ -118,15 +140,19 @@ class SourceHost(BasePluginHost):
                 )
 
     @staticmethod
-    def _similar_alias(alias: str, project: "Project") -> str | None:
+    def _similar_alias(owner: "_AliasOwner") -> str | None:
         from difflib import get_close_matches
 
-        matches = get_close_matches(alias, project.complete().aliases.names(), n=1)
+        matches = get_close_matches(owner.alias, owner.project.complete().aliases.names(), n=1)
         return f"Did you mean '{matches[0]}'?" if matches else None
 
-    def _alias_owner(self, alias: str) -> "tuple[Project, str]":
-        """(project, alias) that ALIAS is looked up in: a parent where the junction maps it."""
+    def _table(self, project: "Project") -> "AliasTable":
+        return project.pass_for(is_first_pass=self.is_first_pass).aliases
+
+    def _alias_owner(self, alias: str) -> "_AliasOwner":
+        """Where ALIAS is looked up: in a parent where the junction maps it."""
         project = self.project
+        mapped_by, mapped_alias = None, alias
         while project.junction is not None:
             junction = project.junction
             mapped = junction.parent_alias(alias)
@@ -139,8 +165,9 @@ class SourceHost(BasePluginHost):
                         detail=f"Map it with 'aliases' in the junction element at {junction.provenance}.",
                     )
                 break
+            mapped_by, mapped_alias = junction, alias
             project, alias = junction.parent, mapped
-        return project, alias
+        return _AliasOwner(project, alias, mapped_by, mapped_alias)
 
     def substitutions(self, alias: str | None, *, tracking: bool) -> "list[AliasSubstitution | None]":
         """What replaces ALIAS in each attempt, in order; [None] if there is nothing to substitute."""
@@ -148,13 +175,13 @@ class SourceHost(BasePluginHost):
 
         if alias is None:
             return [None]
-        project, parent_alias = self._alias_owner(alias)
-        table = project.pass_for(is_first_pass=self.is_first_pass).aliases
-        if table.get(parent_alias) is None:
+        owner = self._alias_owner(alias)
+        table = self._table(owner.project)
+        if table.get(owner.alias) is None:
             return [None]
-        base = table.get(parent_alias) or ""
+        own = self._table(self.project).get(alias) or ""
         return [
-            AliasSubstitution(uri, parent_alias, base) for uri in table.uris(parent_alias, tracking=tracking)
+            AliasSubstitution(uri, owner.alias, own) for uri in table.uris(owner.alias, tracking=tracking)
         ]
 
     def translate_url(
@@ -181,6 +208,9 @@ class SourceHost(BasePluginHost):
             alias, separator, rest = url.partition(":")
             if not separator:
                 return url
-        project, parent_alias = self._alias_owner(alias)
-        base = project.pass_for(is_first_pass=self.is_first_pass).aliases.get(parent_alias)
+        if self._table(self.project).get(alias) is None:
+            # also if a parent maps the alias: it only replaces what the project defines
+            return url
+        owner = self._alias_owner(alias)
+        base = self._table(owner.project).get(owner.alias)
         return url if base is None else base + rest

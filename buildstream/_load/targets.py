@@ -11,6 +11,7 @@ from .._utils_glob import glob
 if TYPE_CHECKING:
     from .project import Project
 
+_NAME_RULE = "Element names and element glob expressions must end in '.bst'"
 _KEY_DIGITS = frozenset("0123456789abcdef")
 
 
@@ -42,7 +43,7 @@ def classify(words: Sequence[str], *, accepts_artifacts: bool) -> Targets:
             "Invalid element names or element glob patterns were specified: "
             + ", ".join([*artifacts, *artifact_globs]),
             reason="invalid-element-names",
-            detail="The names of elements end with .bst",
+            detail=_NAME_RULE,
         )
     for name in artifacts:
         _check_artifact_name(name)
@@ -56,7 +57,7 @@ def _check_artifact_name(name: str) -> None:
     raise StreamError(
         f"Specified target does not appear to be an artifact or element name: {name}",
         reason="unrecognized-target-format",
-        detail="Element names end with .bst; artifact names are PROJECT/ELEMENT/KEY with 64 hex digits.",
+        detail=_NAME_RULE,
     )
 
 

@@ -96,20 +96,21 @@ class Pipeline:
         self._mark([self.record(child) for child in record.element.build_dependencies])
 
     def _mark(self, records: Iterable[ElementRecord], *, follow: bool = True) -> None:
-        queue = deque(records)
+        """Marks RECORDS, what is needed to build them and, if FOLLOW, what they need at run time."""
+        queue = deque((record, follow) for record in records)
         while queue:
-            record = queue.popleft()
+            record, follow = queue.popleft()
             if record.is_required:
                 continue
             record.is_required = True
             if follow:
-                queue.extend(self.record(child) for child in record.element.runtime_dependencies)
+                queue.extend((self.record(child), True) for child in record.element.runtime_dependencies)
             if (
                 record.artifact_state in (ArtifactState.MISSING, ArtifactState.FAILED)
                 and not record.is_scheduled
             ):
                 record.is_scheduled = True
-                queue.extend(self.record(child) for child in record.element.build_dependencies)
+                queue.extend((self.record(child), True) for child in record.element.build_dependencies)
             if self.on_required:
                 self.on_required(record)
 

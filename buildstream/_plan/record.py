@@ -1,7 +1,8 @@
 """What the engine knows of an element while a command runs.
 
 Records are changed in the main thread only, except for the run-time public
-data, which belongs to the one job that builds the element.
+data: the job that builds the element changes it, and whoever first asks for
+that of a cached element loads it.
 """
 
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class ElementRecord:
     source_state: SourceState = SourceState.UNKNOWN
     is_required: bool = False  # whether its artifact is wanted
     is_scheduled: bool = False  # whether it is going to be built
-    # while it is being built: public data as changed by the plugin
+    _label: ElementLabel | None = None  # the last one, as long as the key is the same
+    # run-time public data: while it is being built as the plugin changes it, else as the artifact recorded it
     dynamic_public: "MappingNode | None" = None
 
     @property
@@ -61,6 +63,9 @@ class ElementRecord:
     def label(self) -> ElementLabel:
         """How messages name the element."""
         key = self.strong_key
-        return ElementLabel(
+        if self._label is not None and self._label.key == (key or UNKNOWN_KEY):
+            return self._label
+        self._label = ElementLabel(
             self.element.full_name, key or UNKNOWN_KEY, key is not None and key == self.keys.strict
         )
+        return self._label

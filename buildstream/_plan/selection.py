@@ -76,7 +76,7 @@ def depth_order(targets: Sequence[ResolvedElement], deps: str) -> list[ResolvedE
     The depth of an element is the greatest number of build edges on a path from
     a target.  Elements of one depth keep the staging order.
     """
-    order = pipeline_order(targets) if deps != "build" else _build_pipeline(targets)
+    order = build_plan_elements(targets, deps)
     roots = set(targets) if deps != "build" else {d for t in targets for d in t.build_dependencies}
     depth = dict.fromkeys(order, -1)
     for root in roots:
@@ -91,5 +91,8 @@ def depth_order(targets: Sequence[ResolvedElement], deps: str) -> list[ResolvedE
     return sorted(order, key=lambda element: -depth[element])
 
 
-def _build_pipeline(targets: Sequence[ResolvedElement]) -> list[ResolvedElement]:
+def build_plan_elements(targets: Sequence[ResolvedElement], deps: str) -> list[ResolvedElement]:
+    """Everything that `bst build --deps DEPS` considers, in staging order."""
+    if deps != "build":
+        return pipeline_order(targets)
     return pipeline_order([child for target in targets for child in target.build_dependencies])

@@ -25,9 +25,10 @@ class LaunchSpec:
     """One program to start.  Paths are host paths; they and all texts may hold any byte."""
 
     argv: tuple[str, ...]  # an absolute path of a program and its arguments
-    directory: str  # where it starts; `overlay`, `modes` and `read_only` are relative to it
+    directory: str  # where it starts; `modes` and `read_only` are relative to it
     options: tuple[str, ...] | None = None  # of any length, if the program is bubblewrap
-    overlay: str | None = None  # mount(2) options of an overlay for DIRECTORY/root, in own namespaces
+    # absolute paths, bottom first: an overlay of them and DIRECTORY/upper is mounted on DIRECTORY/root
+    layers: tuple[str, ...] | None = None
     modes: tuple[tuple[str, int], ...] = ()  # permissions to set once the overlay is mounted
     read_only: tuple[str, ...] = ()  # what is made read-only in the overlay
     is_interactive: bool = False  # stays in the session and process group of bst
@@ -235,7 +236,7 @@ def request_from_spec(spec: LaunchSpec) -> "Request":
         "argv": [os.fsencode(argument) for argument in spec.argv],
         "directory": os.fsencode(spec.directory),
         "options": options,
-        "overlay": None if spec.overlay is None else os.fsencode(spec.overlay),
+        "layers": None if spec.layers is None else [os.fsencode(path) for path in spec.layers],
         "modes": [(os.fsencode(path), mode) for path, mode in spec.modes],
         "read_only": [os.fsencode(path) for path in spec.read_only],
         "is_interactive": spec.is_interactive,

@@ -20,7 +20,7 @@ class CopiedRoot:
         protection: How it is divided.
     """
 
-    overlay: str | None = None
+    layers: tuple[str, ...] | None = None
     read_only: tuple[str, ...] = ()
 
     def __init__(self, cas: Cas, directory: str, tree: str, protection: WriteProtection) -> None:

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
         argv: list[bytes]  # absolute path of a program, and its arguments
         directory: bytes  # absolute; becomes the working directory
-        overlay: bytes | None  # mount options of an overlay for `root` in there, in namespaces of its own
+        # absolute paths, bottom first: an overlay of them, `upper` and `work` is mounted on `root`,
+        # in namespaces of its own
+        layers: list[bytes] | None
         modes: list[tuple[bytes, int]]  # relative paths, and what permissions they get once it is mounted
         read_only: list[bytes]  # relative paths that are then mounted read-only, if there is an overlay
         options: bytes | None  # of bubblewrap, each ended by NUL; offered as `--args`
@@ -57,6 +59,9 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 MS_BIND = 0x1000
 READ_ONLY_REMOUNT = MS_BIND | 0x20 | 0x1  # MS_REMOUNT, MS_RDONLY
+# `volatile` makes copying up several times cheaper; what is lost in a crash of the machine is
+# not used again.  `index=off`: files of different trees may share an inode.
+OVERLAY_OPTIONS = b"userxattr,volatile,index=off"
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -292,9 +297,9 @@ def run_child(libc: ctypes.CDLL, spec: Request, descriptors: list[int], status_f
     try:
         prepare_process(descriptors, is_interactive=spec["is_interactive"])
         os.chdir(spec["directory"])
-        if spec["overlay"] is not None:
+        if spec["layers"] is not None:
             enter_namespaces(libc)
-            mount_overlay(libc, spec["overlay"])
+            mount_overlay(libc, spec["directory"], spec["layers"])
             for path in spec["read_only"]:
                 protect(libc, path)
         for path, mode in spec["modes"]:
@@ -347,10 +352,24 @@ def write_file(path: str, text: str) -> None:
         os.close(descriptor)
 
 
-def mount_overlay(libc: ctypes.CDLL, options: bytes) -> None:
-    """Mounts an overlay on `root`; the names in OPTIONS are relative to the working directory."""
-    if libc.mount(b"overlay", b"root", b"overlay", 0, options):
+def mount_overlay(libc: ctypes.CDLL, directory: bytes, layers: list[bytes]) -> None:
+    """Lays LAYERS, bottom first, over each other, and DIRECTORY/upper over them all, on DIRECTORY/root.
+
+    The text of the options is limited to one page, and some characters mean something in
+    it, so directories are named by their descriptors.
+    """
+    names = [open_directory(path) for path in layers]
+    upper, work = open_directory(b"upper"), open_directory(b"work")
+    os.chdir("/proc/self/fd")
+    options = b"lowerdir=%s,upperdir=%s,workdir=%s," % (b":".join(reversed(names)), upper, work)
+    if libc.mount(b"overlay", directory + b"/root", b"overlay", 0, options + OVERLAY_OPTIONS):
         raise failure_of("mount")
+    os.chdir(directory)
+
+
+def open_directory(path: bytes) -> bytes:
+    """The number of a descriptor of the directory PATH, which ends with this program."""
+    return b"%d" % os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def protect(libc: ctypes.CDLL, path: bytes) -> None:

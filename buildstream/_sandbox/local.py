@@ -28,7 +28,7 @@ class SandboxRoot(Protocol):
     """A tree on disk that commands run in."""
 
     path: str  # host path of what becomes `/`
-    overlay: str | None  # mount options, if it has to be mounted first
+    layers: tuple[str, ...] | None  # of an overlay, if it has to be mounted first
     read_only: tuple[str, ...]  # what is then made read-only, relative to the directory of `path`
     mounts: tuple[HostMount, ...]  # what else makes up the tree
 
@@ -81,7 +81,7 @@ class LocalSandbox(Sandbox):
             argv=(capabilities.bubblewrap, "--", *argv),
             directory=posixpath.dirname(root.path),
             options=bubblewrap_options(view),
-            overlay=root.overlay,
+            layers=root.layers,
             read_only=root.read_only,
             modes=tuple((posixpath.join("root", path), PARENT_MODE) for path in protection.parents),
             is_interactive=view.is_interactive,

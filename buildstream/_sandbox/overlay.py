@@ -10,26 +10,10 @@ from .bwrap import HostMount
 from .protection import WriteProtection, make_parents_accessible
 
 
-def overlay_options(layer_count: int) -> str:
-    """Options of mount(2) for the directories that `make_overlay_directories` makes.
-
-    `volatile` makes copying up several times cheaper; what is lost in a crash of the
-    machine is not used again.  `index=off`: files of different trees may share an inode.
-    """
-    layers = ":".join(str(number) for number in reversed(range(layer_count)))
-    return f"lowerdir={layers},upperdir=upper,workdir=work,userxattr,volatile,index=off"
-
-
-def make_overlay_directories(directory: str, layers: Sequence[str]) -> None:
-    """Fills DIRECTORY with what a mount in there needs; LAYERS are absolute paths, bottom first.
-
-    The option text is limited to one page, therefore each layer gets a short name, a
-    symbolic link to it.
-    """
+def make_overlay_directories(directory: str) -> None:
+    """Fills DIRECTORY with what a mount in there needs."""
     for name in ("root", "upper", "work"):
         os.mkdir(os.path.join(directory, name))
-    for number, layer in enumerate(layers):
-        os.symlink(layer, os.path.join(directory, str(number)))
     # the merged root shows the attributes of this directory
     upper = os.path.join(directory, "upper")
     os.chmod(upper, 0o755)
@@ -49,11 +33,11 @@ class OverlayRoot:
     mounts: tuple[HostMount, ...] = ()
 
     def __init__(self, cas: Cas, directory: str, layers: Sequence[str], protection: WriteProtection) -> None:
-        make_overlay_directories(directory, layers)
+        make_overlay_directories(directory)
         self._cas = cas
         self._upper = os.path.join(directory, "upper")
         self.path = os.path.join(directory, "root")
-        self.overlay: str | None = overlay_options(len(layers))
+        self.layers: tuple[str, ...] | None = tuple(layers)
         # by the launcher: it takes a third of the time that bubblewrap needs for the same
         self.read_only = tuple(os.path.join("root", path) for path in protection.mountable_siblings())
 

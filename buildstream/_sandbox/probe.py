@@ -12,7 +12,7 @@ from .._exceptions import SandboxError
 from .bwrap import SandboxView, bubblewrap_candidates, bubblewrap_options, version_from_text
 from .client import LaunchError, LaunchFailure, LaunchSpec, SandboxLauncher
 from .diagnosis import explain_failure, unavailable
-from .overlay import make_overlay_directories, overlay_options
+from .overlay import make_overlay_directories
 
 CACHE_FORMAT = 1
 # replaces a directory of the lower layer: fails where the file system can't mark directories as opaque
@@ -142,7 +142,8 @@ class SandboxProbe:
     def _overlay_works(self) -> bool:
         with self._trial_directory() as directory:
             argv = (sys.executable, "-I", "-S", "-c", REPLACE_DIRECTORY)
-            trial = self._try(LaunchSpec(argv, directory, overlay=overlay_options(1)))
+            layers = (os.path.join(directory, "lower"),)
+            trial = self._try(LaunchSpec(argv, directory, layers=layers))
         return trial.failure is None and trial.status == 0
 
     def _try_bubblewrap(self, program: str, method: RootMethod) -> Trial:
@@ -156,7 +157,7 @@ class SandboxProbe:
                     (program, "/nothing"),
                     directory,
                     bubblewrap_options(view),
-                    overlay=overlay_options(1) if is_overlay else None,
+                    layers=(os.path.join(directory, "lower"),) if is_overlay else None,
                 )
             )
 
@@ -169,7 +170,7 @@ class SandboxProbe:
             lower = os.path.join(directory, "lower")
             for name in ("old", "dev", "proc", "tmp"):
                 os.makedirs(os.path.join(lower, name))
-            make_overlay_directories(directory, [lower])
+            make_overlay_directories(directory)
             yield directory
             # the kernel leaves a directory without permissions
             os.chmod(os.path.join(directory, "work"), 0o700)

@@ -1,11 +1,14 @@
 """The scheduler: moves elements through queues and runs jobs in threads.
 
 Element state changes in the main thread only, which runs the event loop.  Jobs
-wait for sandboxes and downloads in threads of a pool; nothing is forked.
+wait for sandboxes and downloads in threads of their own; nothing is forked.
 """
 
+import math
 import signal
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -20,8 +23,13 @@ from .queue import Queue, Token
 if TYPE_CHECKING:
     import asyncio
 
-# how long terminated jobs may take before the program ends without them
-TERMINATION_LIMIT_S = 15.0
+# how long terminated jobs may take before the program ends without them; their children are dead by
+# then, so what is left waits for a server, or computes something that nobody will see
+TERMINATION_LIMIT_S = 3.0
+# how often the display is brought up to date
+TICK_S = 1.0
+# jobs at once where the person sets no limit
+MOST_JOBS = 64
 
 
 class OnError(Enum):
@@ -93,12 +101,12 @@ class Scheduler:
         self._current = current
         self._priorities = priorities
         self._tick = tick
-        self._free = {token: count if count > 0 else 1 << 30 for token, count in settings.tokens.items()}
+        self._free = {token: count if count > 0 else MOST_JOBS for token, count in settings.tokens.items()}
         self._is_quitting = False
         self._is_terminating = False
+        self._give_up_s = math.inf  # by the clock of the loop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._finished: asyncio.Event | None = None
-        self._pool: object = None
 
     # elements
 
@@ -131,14 +139,8 @@ class Scheduler:
         if not any(queue._ready for queue in self.queues):
             return self.result  # nothing to do: no event loop, no threads
         import asyncio
-        from concurrent.futures import ThreadPoolExecutor
 
-        workers = sum(max(1, min(count, 64)) for count in self.settings.tokens.values())
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="job")
-        try:
-            asyncio.run(self._run())
-        finally:
-            self._pool.shutdown(wait=not self._is_terminating, cancel_futures=True)
+        asyncio.run(self._run())
         return self.result
 
     async def _run(self) -> None:
@@ -151,16 +153,13 @@ class Scheduler:
         self._loop.add_signal_handler(signal.SIGTSTP, self._on_suspend)
         try:
             self._start_jobs()
-            while self.active:
-                limit = TERMINATION_LIMIT_S if self._is_terminating else 1.0
-                try:
-                    await asyncio.wait_for(self._finished.wait(), limit)
-                except asyncio.TimeoutError:
-                    if self._is_terminating:
-                        return
+            while self.active and self._loop.time() < self._give_up_s:
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._finished.wait(), TICK_S)
                 self._finished.clear()
                 if self._tick:
                     self._tick()
+            self._abandon_jobs()
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
                 self._loop.remove_signal_handler(number)
@@ -192,11 +191,17 @@ class Scheduler:
         )
 
     def _start(self, job: Job) -> None:
-        assert self._loop is not None
         if job not in self.active:
             self.active.append(job)
-        future = self._loop.run_in_executor(self._pool, job.run)  # type: ignore[arg-type]
-        future.add_done_callback(lambda done: self._job_done(job, done.result()))
+        # not of a pool: python would wait for threads that hang
+        threading.Thread(target=self._run_job, args=(job,), name="job", daemon=True).start()
+
+    def _run_job(self, job: Job) -> None:
+        """Runs JOB, in its thread."""
+        assert self._loop is not None
+        result = job.run()
+        with suppress(RuntimeError):  # the session has ended without this job
+            self._loop.call_soon_threadsafe(self._job_done, job, result)
 
     def _job_done(self, job: Job, result: JobResult) -> None:
         assert self._finished is not None
@@ -252,8 +257,20 @@ class Scheduler:
         elif decision is Decision.TERMINATE:
             self.terminate()
 
+    def _abandon_jobs(self) -> None:
+        """Tells which jobs have not ended in time, although they were terminated."""
+        for job in self.active:
+            self._messenger.send(
+                MessageType.WARN,
+                f"{job.queue.action} did not end within {TERMINATION_LIMIT_S:.0f} seconds, it is left alone",
+                element=job.record.label,
+            )
+
     def terminate(self) -> None:
         """Ends all jobs now."""
+        assert self._loop is not None
+        if not self._is_terminating:
+            self._give_up_s = self._loop.time() + TERMINATION_LIMIT_S
         self._is_terminating = True
         self.result.was_terminated = True
         for job in self.active:

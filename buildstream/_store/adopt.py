@@ -46,12 +46,11 @@ class TreeAdopter:
                 os.chmod(directory, DIRECTORY_MODE)
                 os.utime(directory, ns=(MTIME_NS, MTIME_NS))
             try:
-                os.rename(path, target)
+                return self._extractor.publish(digest, path)
             except OSError as error:
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.EXDEV):
+                if error.errno != errno.EXDEV:
                     raise
                 return False
-        return True
 
     def _checked_directories(self, digest: Digest, root: str) -> list[str] | None:
         """The paths of all directories, parents first; None if ROOT is not the tree DIGEST."""

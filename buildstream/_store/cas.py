@@ -286,7 +286,12 @@ class Cas:
                 is_complete = False
                 yield current
                 continue
-            directory = self.read_directory(current)
+            try:
+                directory = self.read_directory(current)
+            except CASError:  # damaged, and in quarantine now
+                is_complete = False
+                yield current
+                continue
             for file in directory.files:
                 if not contains(file.digest):
                     is_complete = False

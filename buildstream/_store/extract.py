@@ -10,6 +10,7 @@ from .._model.tree import FileEntry, TreeDirectory
 from .layout import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
 from .objects import ObjectStore
 from .trash import discard
+from .treecheck import is_tree_sound
 
 
 class TreeExtractor:
@@ -25,6 +26,7 @@ class TreeExtractor:
         self._layout = layout
         self._objects = objects
         self._read_directory = read_directory
+        self._sound: set[str] = set()  # hashes of trees that this process has published or checked
 
     def path(self, digest: Digest) -> str:
         """Where the tree DIGEST is, once it is extracted."""
@@ -33,20 +35,20 @@ class TreeExtractor:
     def extract(self, digest: Digest) -> str:
         """The path of the tree DIGEST, which is built now unless it is there.
 
-        Any number of threads and processes may build the same tree: the first
-        to finish wins, the others throw theirs away.
+        One that was damaged is built again.  Any number of threads and processes
+        may build the same tree: the first to finish wins, the others throw theirs away.
 
         Raises:
             CASError: A blob is absent or corrupt, or the disk refuses.
         """
         target = self.path(digest)
-        if os.path.isdir(target):
+        if self._is_usable(digest, target):
             return target
         temporary = self._layout.create_temporary_directory()
         try:
             with storage_errors("extract", target):
                 self._build(digest, temporary)
-                self.publish(temporary, target)
+                self.publish(digest, temporary)
         finally:
             if os.path.lexists(temporary):
                 discard(self._layout, temporary)
@@ -62,13 +64,31 @@ class TreeExtractor:
             os.mkdir(path, DIRECTORY_MODE)
             self._build(digest, path, is_shared=False)
 
-    def publish(self, built: str, target: str) -> None:
-        """Renames a finished tree to its place; leaves it if another process did so before."""
+    def publish(self, digest: Digest, built: str) -> bool:
+        """Renames a finished tree to its place; False, and it stays, if another process did so before.
+
+        Raises:
+            OSError: It can't be renamed.
+        """
         try:
-            os.rename(built, target)
+            os.rename(built, self.path(digest))
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
+            return False
+        self._sound.add(digest.hash)
+        return True
+
+    def _is_usable(self, digest: Digest, target: str) -> bool:
+        """Whether the tree is there and sound; a damaged one is discarded."""
+        if not os.path.isdir(target):
+            return False
+        if digest.hash not in self._sound:
+            if not is_tree_sound(target, digest, self._read_directory):
+                discard(self._layout, target)
+                return False
+            self._sound.add(digest.hash)
+        return True
 
     def _build(self, digest: Digest, root: str, *, is_shared: bool = True) -> None:
         needs_chmod = stat.S_IMODE(os.lstat(root).st_mode) != DIRECTORY_MODE  # because of the umask

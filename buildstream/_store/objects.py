@@ -49,8 +49,11 @@ class ObjectStore:
     # --- Presence
 
     def contains(self, digest: Digest) -> bool:
-        """Whether the blob is there with the right size.  Costs one or two system calls."""
-        return digest.size == 0 or self._find(digest, executable=False) is not None
+        """Whether the blob is there with the right size.  Costs one or two system calls.
+
+        An object that was written to, as its time tells, is verified.
+        """
+        return digest == EMPTY_DIGEST or self._find(digest, executable=False) is not None
 
     def object_path(self, digest: Digest, *, executable: bool = False) -> str:
         """The path of a file with the content of DIGEST, never to be written to.
@@ -163,7 +166,7 @@ class ObjectStore:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.link(path, target)
         except FileExistsError:
-            return os.lstat(target).st_size == digest.size
+            return self._is_present(target, digest)
         except OSError as error:
             if error.errno in _NO_LINK:
                 return False
@@ -327,12 +330,18 @@ class ObjectStore:
         """The path of an object of the right size, preferably with this executable bit."""
         for bit in (executable, not executable):
             path = self._path(digest, executable=bit)
-            try:
-                if os.lstat(path).st_size == digest.size:
-                    return path
-            except OSError:
-                continue
+            if self._is_present(path, digest):
+                return path
         return None
+
+    def _is_present(self, path: str, digest: Digest) -> bool:
+        """Whether there is an object at PATH that looks right; one that does not goes into quarantine."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return False
+        looks_right = status.st_size == digest.size and status.st_mtime_ns == MTIME_NS
+        return looks_right or self._is_intact(path, digest)
 
 
 def _digest_of_object(path: str, size_bytes: int) -> Digest:

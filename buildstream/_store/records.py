@@ -17,6 +17,7 @@ from ..utils import save_file_atomic
 from .layout import storage_errors
 
 _TEMPORARY_PREFIX = "tmp-"  # also that of save_file_atomic; keys start with a hexadecimal digit
+_MOST_RACES_LOST = 10  # against removals, until a write gives up
 
 
 class Records:
@@ -79,8 +80,9 @@ class Records:
         """
         path = self.path(name)
         with storage_errors("write", path):
-            for _ in range(2):  # a removal may prune the directory between the two calls
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+            for _ in range(_MOST_RACES_LOST):  # a removal may prune the directory at any moment
+                with suppress(FileNotFoundError, FileExistsError):
+                    os.makedirs(os.path.dirname(path), exist_ok=True)
                 with suppress(FileNotFoundError), save_file_atomic(path, "wb") as file:
                     file.write(data)
                     if self._durable:

@@ -21,9 +21,9 @@ def needs_state(element_format: str) -> bool:
 def render_report(
     views: Iterable[ElementView], element_format: str, *, paint: Paint, key_length: int = 8
 ) -> str:
-    """One text for all VIEWS, which ends with exactly one line break."""
+    """One text for all VIEWS: a line break between them and at the end, whatever they end with themselves."""
     rows = [render_element(view, element_format, paint=paint, key_length=key_length) for view in views]
-    return "\n".join(rows).rstrip("\n") + "\n"
+    return "\n".join(rows) + "\n"
 
 
 def render_element(view: ElementView, element_format: str, *, paint: Paint, key_length: int = 8) -> str:

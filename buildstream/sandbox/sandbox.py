@@ -140,7 +140,7 @@ class Sandbox:
 
         Args:
             root_read_only: As in `run`; the same for all that is in the block.
-            label: How the group of commands is called; not shown by this sandbox.
+            label: How the group of commands is called; not shown.
             collect: Sandbox path of what should be cached as partial output on failure.
 
         Raises:

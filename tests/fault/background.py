@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.testutils.space import TestSpace
 
-PATIENCE_S = 60.0  # when a test gives up, on a busy machine
+PATIENCE_S = 20.0  # when a test gives up, on a busy machine
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -36,13 +38,16 @@ class Background:
         space: Where the program runs.
         arguments: Of the program.
         prefix: A program that runs it, with its arguments.
+        name: Of the file for its output, for runs at the same time.
     """
 
-    def __init__(self, space: TestSpace, *arguments: str, prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self, space: TestSpace, *arguments: str, prefix: Sequence[str] = (), name: str = "background"
+    ) -> None:
         _adopt_orphans()
-        self._output_file = space.directory / "background.log"
+        self._output_file = space.directory / f"{name}.log"
         self._logs = space.cache_directory / "logs"
-        self._known_logs = set(self._logs.rglob("*.log"))
+        self._old_sizes = {path: path.stat().st_size for path in self._logs.rglob("*.log")}
         with self._output_file.open("wb") as output:
             self.process = subprocess.Popen(
                 [*prefix, sys.executable, "-m", "buildstream", *arguments],
@@ -51,7 +56,8 @@ class Background:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,
+                # a group of its own, but not a session: members of an orphaned group can't be stopped
+                preexec_fn=os.setpgrp,  # noqa: PLW1509 - `process_group` needs Python 3.11
             )
         self._started_s = time.monotonic()
 
@@ -61,16 +67,19 @@ class Background:
 
     def commands_wrote(self, line: str) -> bool:
         """Whether the commands of some job of this run have written LINE."""
+        # jobs that start within a second may share a log
         return any(
-            line in path.read_text("utf-8", "replace").splitlines()
-            for path in set(self._logs.rglob("*.log")) - self._known_logs
+            line in path.read_bytes()[self._old_sizes.get(path, 0) :].decode("utf-8", "replace").splitlines()
+            for path in self._logs.rglob("*.log")
         )
 
     def wait_for(self, condition: Callable[[], bool], *, may_end: bool = False) -> None:
         """Returns once CONDITION is true, or the program has ended if it MAY_END; fails after a long time."""
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
-            assert time.monotonic() < deadline, f"waited too long\n{self.output()}"
+            if time.monotonic() > deadline:
+                self.process.kill()
+                pytest.fail(f"waited too long\n{self.end().output}")
             if self.has_ended(0.005):
                 assert may_end or condition(), f"ended too early\n{self.output()}"
                 return
@@ -83,6 +92,10 @@ class Background:
             return False
         return True
 
+    def wait(self) -> int:
+        """The exit status, once the program has ended; others may still run."""
+        return self.process.wait(PATIENCE_S)
+
     def signal(self, number: int) -> None:
         """Sends a signal to the program alone."""
         self._started_s = time.monotonic()
@@ -90,15 +103,16 @@ class Background:
 
     def end(self) -> Ended:
         """Waits for the end of the program and of all that it started; kills what does not end."""
-        try:
-            code = self.process.wait(PATIENCE_S)
-            duration_s = time.monotonic() - self._started_s
-        finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
-            leftovers = _reap_orphans(1.0)
-        return Ended(code, self.output(), duration_s, leftovers)
+        if not self.has_ended(PATIENCE_S):
+            self.process.kill()
+            self.process.wait()
+            pytest.fail(f"did not end; leaves {_reap_orphans(1.0)}\n{self.output()}")
+        duration_s = time.monotonic() - self._started_s
+        return Ended(self.process.returncode, self.output(), duration_s, _reap_orphans(1.0))
+
+    def children(self) -> list[int]:
+        """The processes that the program itself has started."""
+        return _children(self.process.pid)
 
     def programs(self, name: str) -> list[int]:
         """The processes below the program that execute NAME, parents first."""

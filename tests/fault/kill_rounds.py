@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Kills bst at random moments of a build, looks at what is left, and builds again.
 
     kill_rounds.py [--rounds N] [--first-seed N]

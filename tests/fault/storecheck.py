@@ -21,7 +21,7 @@ def find_faults(cache_directory: Path, scratch: Path) -> list[str]:
     return [
         *_wrong_objects(cache_directory / "cas" / "objects"),
         *_wrong_trees(cache_directory / "trees", scratch),
-        *_incomplete_artifacts(cache_directory),
+        *find_incomplete_artifacts(cache_directory),
     ]
 
 
@@ -48,7 +48,8 @@ def _wrong_trees(directory: Path, scratch: Path) -> list[str]:
     ]
 
 
-def _incomplete_artifacts(cache_directory: Path) -> list[str]:
+def find_incomplete_artifacts(cache_directory: Path) -> list[str]:
+    """The artifacts at CACHE_DIRECTORY that lack something, or refer to what is damaged; one line each."""
     cas = Cas(str(cache_directory / "cas"), durable=False)
     artifacts = ArtifactCache(cas, artifact_records(str(cache_directory)))
     faults = []

@@ -113,7 +113,7 @@ class TestSpace:
             f"bst {' '.join(arguments)}: status {run.returncode}, expected {expect}\n"
             f"{run.stdout}\n{run.stderr}"
         )
-        error, task_error = self._recorded_errors()
+        error, task_error = self.recorded_errors()
         return Result(run.stdout, run.stderr, run.returncode, error, task_error)
 
     def environment(self) -> dict[str, str]:
@@ -148,7 +148,8 @@ class TestSpace:
         top = self.project_directory / path
         return [_entry(top, found) for found in sorted(top.rglob("*"))]
 
-    def _recorded_errors(self) -> tuple[RecordedError | None, RecordedError | None]:
+    def recorded_errors(self) -> tuple[RecordedError | None, RecordedError | None]:
+        """What ended the last command that failed, and the last job of it that did."""
         if not self._error_file.exists():
             return None, None
         content = json.loads(self._error_file.read_text(encoding="utf-8"))

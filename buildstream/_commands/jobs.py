@@ -1,0 +1,64 @@
+"""Running jobs for a command: the scheduler as the user wants it, and fetches that come without a session."""
+
+from collections.abc import Sequence
+
+from .._exceptions import StreamError
+from .._load.resolved import ResolvedElement
+from .._plan.record import ElementRecord, SourceState
+from .._schedule.queue import Queue, Token
+from .._schedule.scheduler import OnError, Scheduler, SchedulerSettings
+from .._schedule.works import FetchWork
+from .app import App
+
+
+def make_scheduler(app: App, queues: Sequence[Queue], order: Sequence[ResolvedElement]) -> Scheduler:
+    """A scheduler within the user's limits, in which elements that come first in ORDER start first."""
+    settings = app.settings
+    is_asking = app.ui.can_ask
+    priorities = {element: position for position, element in enumerate(order)}
+    scheduler = Scheduler(
+        queues,
+        SchedulerSettings(
+            tokens={
+                Token.DOWNLOAD: settings.fetchers,
+                Token.PROCESS: settings.builders,
+                Token.UPLOAD: settings.pushers,
+            },
+            network_retries=settings.network_retries,
+            on_error=OnError(settings.on_error),
+            log_directory=settings.log_directory,
+            ask_on_failure=app.ui.ask_on_failure if is_asking and app.ui.asks_on_failure else None,
+            ask_on_interrupt=app.ui.ask_on_interrupt if is_asking else None,
+        ),
+        app.messenger,
+        app.services.jobs,
+        priorities=lambda record: priorities.get(record.element, len(priorities)),
+        tick=lambda: app.ui.tick(scheduler),
+    )
+    return scheduler
+
+
+def fetch_queue(app: App) -> Queue:
+    """The queue of a command that wants sources for their own sake."""
+    work = FetchWork(app.sources, skips_cached=False)
+    return Queue("Fetch", "Sources Fetched", Token.DOWNLOAD, work, has_retries=True)
+
+
+def fetch_missing(app: App, records: Sequence[ElementRecord]) -> None:
+    """Fetches those sources of RECORDS, queried before, that are not staged in the store.
+
+    There are messages of the jobs, but neither heading nor summary.
+
+    Raises:
+        StreamError: Something could not be fetched, or the user ended the command.
+    """
+    missing = [record for record in records if record.source_state is not SourceState.STAGED]
+    if not missing:
+        return
+    scheduler = make_scheduler(app, [fetch_queue(app)], [record.element for record in missing])
+    scheduler.add(missing)
+    result = scheduler.run()
+    if result.failed:
+        raise StreamError() from result.failed[-1][1].error
+    if result.was_terminated:
+        raise StreamError()

@@ -1,0 +1,93 @@
+"""Opening the file of an element, and helping where there is none."""
+
+import os
+from typing import TYPE_CHECKING
+
+from .._exceptions import LoadError
+from ..exceptions import LoadErrorReason
+from ..node import MappingNode, Node
+from .yaml import load_file
+
+if TYPE_CHECKING:
+    from .project import Project
+
+_FORBIDDEN_CHARACTERS = frozenset('<>"|?*')
+
+
+def load_element_file(project: "Project", name: str, node: Node | None) -> MappingNode:
+    """The content of the file of the element NAME, as written.
+
+    Args:
+        project: Whose element it is.
+        name: Normalised.
+        node: What names the element; None for the command line.
+
+    Raises:
+        LoadError: The name can't be that of an element, there is no such file, or it is no YAML.
+    """
+    _check_name(name, node)
+    path = os.path.join(project.element_path, name)
+    try:
+        return load_file(path, name, displayname=project.display(name), project=project)
+    except LoadError as error:
+        if error.reason == LoadErrorReason.MISSING_FILE:
+            raise _missing_element(project, name, node) from error
+        if error.reason == LoadErrorReason.LOADING_DIRECTORY:
+            raise LoadError(
+                f"{prefix_of(node)}{error}", LoadErrorReason.LOADING_DIRECTORY, detail=error.detail
+            ) from error
+        raise
+
+
+def prefix_of(node: Node | None) -> str:
+    """What errors about something that NODE names begin with: nothing for the command line."""
+    return f"{node.get_provenance()}: " if node else ""
+
+
+def _check_name(name: str, node: Node | None) -> None:
+    if not name.endswith(".bst"):
+        raise LoadError(
+            f"{prefix_of(node)}Element '{name}' does not have expected file extension `.bst`",
+            LoadErrorReason.BAD_ELEMENT_SUFFIX,
+        )
+    bad = [c for c in name if c in _FORBIDDEN_CHARACTERS or not 32 <= ord(c) <= 126]
+    if bad:
+        raise LoadError(
+            f"{prefix_of(node)}Element '{name}' has invalid characters in its name: "
+            f"{', '.join(map(repr, bad))}",
+            LoadErrorReason.BAD_CHARACTERS_IN_NAME,
+        )
+
+
+def _missing_element(project: "Project", name: str, node: Node | None) -> LoadError:
+    where = f"elements directory '{project.element_path}'"
+    if project.junction:
+        where = f"project referred to by junction element '{project.junction.full_name}'"
+    suggestion = _within_element_path(project, name) or _similar_name(project, name)
+    return LoadError(
+        f"{prefix_of(node)}Could not find element '{name}' in {where}",
+        LoadErrorReason.MISSING_FILE,
+        detail=f"Did you mean '{suggestion}'?" if suggestion else None,
+    )
+
+
+def _within_element_path(project: "Project", name: str) -> str | None:
+    """A common slip mended: NAME is the path of an element as seen from the project directory."""
+    relative = os.path.relpath(project.element_path, project.directory)
+    stripped = name.removeprefix(relative + os.sep)
+    if stripped != name and os.path.exists(os.path.join(project.element_path, stripped)):
+        return stripped
+    return None
+
+
+def _similar_name(project: "Project", name: str) -> str | None:
+    """The most similar name of a file in the same folder."""
+    from difflib import get_close_matches
+
+    folder, base = os.path.split(name)
+    try:
+        names = [n for n in os.listdir(os.path.join(project.element_path, folder)) if n.endswith(".bst")]
+    except OSError:
+        return None
+    matches = get_close_matches(base, names, n=1, cutoff=0.7)
+    return os.path.join(folder, matches[0]) if matches else None

@@ -1,0 +1,116 @@
+"""A full disk ends the build with one clear error; with space, the same store works again."""
+
+import hashlib
+import shutil
+
+import pytest
+
+from tests.fault.background import Background, Ended
+from tests.fault.storecheck import find_faults
+from tests.testutils.space import TestSpace
+
+# runs the rest of the arguments with a small file system on the directory $1, of $2 bytes, as
+# root of a namespace: needs no rights.  What is written there is copied to $3 at the end.
+ON_SMALL_DISK = """
+mount -t tmpfs -o size=$2 small "$1" && cp -a "$3/." "$1" || exit 77
+store=$1 saved=$3; shift 3
+"$@"; status=$?
+rm -rf "$saved"; mkdir "$saved"; cp -a "$store/." "$saved"
+exit $status
+"""
+NO_NAMESPACE = 77
+
+BIG = """\
+kind: manual
+build-depends: [base.bst]
+config:
+  install-commands:
+  - for i in 1 2 3 4 5 6 7 8; do find /usr /lib* -type f -exec cat {{}} + > %{{install-root}}/{name}$i; done
+"""
+
+
+@pytest.fixture
+def project(space: TestSpace) -> TestSpace:
+    space.project()
+    space.shell_base()
+    space.element("big.bst", BIG.format(name="big"))
+    space.element("small.bst", "kind: import\nsources:\n- kind: local\n  path: project.conf\n")
+    return space
+
+
+def build_on_small_disk(space: TestSpace, size_bytes: int, *arguments: str) -> Ended:
+    """Runs bst with the cache directory on a file system of SIZE_BYTES."""
+    saved = space.directory / "saved"
+    shutil.rmtree(saved, ignore_errors=True)
+    saved.mkdir()
+    if space.cache_directory.exists():
+        shutil.copytree(space.cache_directory, saved, dirs_exist_ok=True, symlinks=True)
+    space.cache_directory.mkdir(parents=True, exist_ok=True)
+    script = ["sh", "-c", ON_SMALL_DISK, "sh", str(space.cache_directory), str(size_bytes), str(saved)]
+    prefix = ["unshare", "--user", "--map-root-user", "--mount", *script]
+    ended = Background(space, *arguments, prefix=prefix).end()
+    if ended.code == NO_NAMESPACE:
+        pytest.skip("there are no mount namespaces for ordinary users here")
+    shutil.rmtree(space.cache_directory)
+    saved.rename(space.cache_directory)
+    return ended
+
+
+def base_size(space: TestSpace) -> int:
+    files = (space.project_directory / "files" / "base").rglob("*")
+    return sum(path.lstat().st_size for path in files)
+
+
+@pytest.mark.parametrize("percent", [50, 150, 300])
+def test_full_disk_is_one_clear_error(project: TestSpace, percent: int) -> None:
+    ended = build_on_small_disk(project, base_size(project) * percent // 100, "build", "big.bst")
+    assert (ended.code, ended.leftovers) == (255, ())
+    assert "Traceback" not in ended.output
+    assert "BUG" not in ended.output
+    assert "No space left on device" in ended.output
+    assert str(project.cache_directory) in ended.output
+    assert find_faults(project.cache_directory, project.directory / "scratch") == []
+    # now there is space
+    assert "failed" not in project.states("big.bst").values()
+    project.bst("build", "big.bst")
+    assert set(project.states("big.bst").values()) == {"cached"}
+
+
+def test_command_that_failed_on_a_full_disk_is_tried_again(project: TestSpace) -> None:
+    # it cleans up after itself, so that there would be space to remember the failure
+    project.element(
+        "tidy.bst",
+        "kind: manual\nbuild-depends: [base.bst]\nconfig:\n  install-commands:\n  - |\n"
+        "    cat /usr/bin/* > %{install-root}/spare || true\n"
+        "    while cat /usr/bin/* >> %{install-root}/big; do :; done\n"
+        "    rm %{install-root}/spare; exit 1\n",
+    )
+    ended = build_on_small_disk(project, base_size(project) * 3, "build", "tidy.bst")
+    assert (ended.code, ended.leftovers) == (255, ())
+    error = project.recorded_errors()[1]
+    assert error is not None
+    assert error.reason == "disk-full"
+    assert project.states("tidy.bst")["tidy.bst"] == "buildable"
+
+
+def test_download_that_does_not_fit(project: TestSpace) -> None:
+    content = project.write("content", "x" * (4 << 20))
+    digest = hashlib.sha256(content.read_bytes()).hexdigest()
+    project.element(
+        "download.bst", f"kind: import\nsources:\n- kind: remote\n  url: file://{content}\n  ref: {digest}\n"
+    )
+    ended = build_on_small_disk(project, 1 << 20, "source", "fetch", "download.bst")
+    assert (ended.code, ended.leftovers) == (255, ())
+    assert "No space left on device" in ended.output
+    assert str(project.cache_directory) in ended.output
+    assert "retrying" not in ended.output
+    project.bst("source", "fetch", "download.bst")
+
+
+def test_disk_that_is_full_from_the_start(project: TestSpace) -> None:
+    ended = build_on_small_disk(project, 4096, "build", "small.bst")
+    assert (ended.code, ended.leftovers) == (255, ())
+    assert "Traceback" not in ended.output
+    assert "No space left on device" in ended.output
+    assert str(project.cache_directory) in ended.output
+    project.bst("build", "small.bst")
