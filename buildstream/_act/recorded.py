@@ -63,12 +63,14 @@ def staged_recorded_sandbox(
                 if artifact.view.files is not None:
                     services.import_captured(root, artifact.view.files)
         if integrates:
-            with services.activity(
-                None, target.name, "Integrating sandbox", detail=None, silent_nested=False
+            with (
+                services.activity(
+                    None, target.name, "Integrating sandbox", detail=None, silent_nested=False
+                ),
+                sandbox.batch(),
             ):
-                with sandbox.batch():
-                    for artifact in artifacts:
-                        _integrate(cache, artifact.view, sandbox)
+                for artifact in artifacts:
+                    _integrate(cache, artifact.view, sandbox)
         yield sandbox
 
 

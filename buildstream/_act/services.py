@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from .._exceptions import CASError
 from .._load.resolved import ResolvedElement
 from .._load.sandboxsettings import SandboxSettings
 from .._messenger import Messenger
@@ -348,8 +349,9 @@ class EngineServices:
                 raise ElementError(f"Staging directory '{directory}' is not empty", reason="stage-sources-fail")
             digest = self.sources.combined_tree(self.record(element))
             if digest is None:
-                raise ElementError(
-                    "The sources of the element are not in the local cache", reason="stage-sources-fail"
+                # no error of the element: such a failure must not be cached
+                raise CASError(
+                    "The sources of the element are not in the local cache any more", reason="missing-blob"
                 )
             root._import_tree(digest, path=relative)
 

@@ -224,8 +224,8 @@ def _tar_compression(context: click.Context, tar: str, given: str | None) -> str
         return given or ""
     if suffix not in _COMPRESSIONS:
         click.echo(
-            "ERROR: Invalid file extension given with '--tar': Expected compression with unknown file extension "
-            f"('.{suffix}'), supported extensions are ('.tar'), ('.gz'), ('.xz'), ('.bz2')",
+            "ERROR: Invalid file extension given with '--tar': Expected compression with unknown "
+            f"file extension ('.{suffix}'), supported extensions are ('.tar'), ('.gz'), ('.xz'), ('.bz2')",
             err=True,
         )
         context.exit(255)

@@ -177,7 +177,7 @@ def shell(
     del ignore_project_artifact_remotes, ignore_project_source_remotes  # there are no remotes yet
 
     def run(invocation: Invocation) -> int:
-        from .._commands.shell import shell
+        from .._commands.shell import ShellOptions, shell
 
         invocation.warn_of_remotes(artifact_remotes, source_remotes)
         host_mounts = tuple((host_path, os.path.expandvars(path)) for host_path, path in mounts)
@@ -185,10 +185,13 @@ def shell(
             invocation.app,
             target=target,
             command=command,
-            build=build,
-            use_buildtree=use_buildtree,
-            mounts=host_mounts,
-            isolate=isolate,
+            options=ShellOptions(
+                invocation.shell_prompt,
+                is_build=build,
+                uses_buildtree=use_buildtree,
+                mounts=host_mounts,
+                is_isolated=isolate,
+            ),
         )
 
     execute(context, run)

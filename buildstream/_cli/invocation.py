@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .._exceptions import BstError
     from .._load.settings import LoadSettings
     from .._messenger import Messenger
+    from .._model.message import ElementLabel
     from .._remotespec import RemoteSpec
     from .._ui.console import Console
     from .._ui.statusbar import StatusBar
@@ -114,13 +115,21 @@ class Invocation:
         return FrontEnd(self.console, self.messenger, manners, self._open_failed_sandbox)
 
     def _open_failed_sandbox(self, name: str) -> None:
-        from .._commands.shell import shell
+        from .._commands.shell import ShellOptions, shell
         from .._exceptions import BstError
 
         try:
-            shell(self.app, target=name, command=(), build=True, use_buildtree=True, mounts=(), isolate=True)
+            options = ShellOptions(self.shell_prompt, uses_buildtree=True, is_isolated=True)
+            shell(self.app, target=name, command=(), options=options)
         except BstError as error:
             click.echo(f"Error while attempting to create interactive shell: {error}", err=True)
+
+    def shell_prompt(self, label: "ElementLabel") -> str:
+        """The variable PS1 of a shell in the sandbox of an element."""
+        from .._ui.shellprompt import shell_prompt
+
+        key_length = self.config.logging.key_length
+        return shell_prompt(label, paint=self.paint, key_length=key_length, colors=self.has_colors)
 
     def _make_app(self) -> "App":
         from .._commands.app import App

@@ -98,14 +98,45 @@ def push(context: click.Context, /, **_options: object) -> None:
 @target_argument("element")
 @click.pass_context
 def checkout(
-    context: click.Context, /, tar: str | None, compression: str | None, directory: str, **_options: object
+    context: click.Context,
+    except_: tuple[str, ...],
+    deps: str,
+    tar: str | None,
+    compression: str | None,
+    directory: str,
+    source_remotes: "tuple[RemoteSpec, ...]",
+    element: str | None,
+    *,
+    force: bool,
+    include_build_scripts: bool,
+    ignore_project_source_remotes: bool,
 ) -> None:
     """Writes the sources of ELEMENT as a build would see them."""
+    del ignore_project_source_remotes  # there are no remotes yet
     if tar and directory != _DEFAULT_DIRECTORY:
         _end_with_conflict(context, "ERROR: options --directory and --tar conflict")
     if compression and not tar:
         _end_with_conflict(context, "ERROR: --compression specified without --tar")
-    execute_unavailable(context)
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.source_checkout import SourceCheckoutOptions, checkout_sources
+
+        invocation.warn_of_remotes((), source_remotes)
+        checkout_sources(
+            invocation.app,
+            target=element or invocation.default_element('Missing argument "ELEMENT".'),
+            deps=deps,
+            excepted=except_,
+            options=SourceCheckoutOptions(
+                tar or directory,
+                is_tar=tar is not None,
+                compression=compression or "",
+                force=force,
+                includes_scripts=include_build_scripts,
+            ),
+        )
+
+    execute(context, run)
 
 
 def _end_with_conflict(context: click.Context, text: str) -> None:

@@ -85,7 +85,8 @@ def _check_out_artifact(app: App, target: str, deps: str, options: CheckoutOptio
     with _destination(options):
         if not found or found[0].artifact is None:
             raise StreamError(
-                f"Error while staging dependencies into a sandbox: 'Error preparing sandbox for element: {name}'",
+                "Error while staging dependencies into a sandbox: "
+                f"'Error preparing sandbox for element: {name}'",
                 reason="missing-sandbox-config",
                 detail="The artifact is not in the local cache.",
             )

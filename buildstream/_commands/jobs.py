@@ -59,6 +59,6 @@ def fetch_missing(app: App, records: Sequence[ElementRecord]) -> None:
     scheduler.add(missing)
     result = scheduler.run()
     if result.failed:
-        raise StreamError() from result.failed[-1][1].error
+        raise StreamError from result.failed[-1][1].error
     if result.was_terminated:
-        raise StreamError()
+        raise StreamError

@@ -101,7 +101,8 @@ def load_names(
     project = loader.projects[0]
     assert project.loader is not None
     if not names and not excepted:
-        return LoadedTargets(Pipeline([], KeyTable([]), is_strict=app.is_strict(project)), [], [], loader.projects)
+        nothing = Pipeline([], KeyTable([]), is_strict=app.is_strict(project))
+        return LoadedTargets(nothing, [], [], loader.projects)
     with app.messenger.simple_task("Loading elements") as task:
         app.on_element_loaded = lambda _: task.advance()
         loaded, _ = project.loader.load([*names, *excepted])

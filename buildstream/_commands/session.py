@@ -102,9 +102,9 @@ class Session:
         )
         if result.failed:
             error = result.failed[-1][1].error
-            raise StreamError() from error
+            raise StreamError from error
         if result.was_terminated:
-            raise StreamError()
+            raise StreamError
 
     # the heading
 

@@ -1,53 +1,49 @@
 """`bst shell`: a command, or a person, inside the sandbox of an element."""
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._act.recorded import RecordedArtifact, recorded_sandbox
 from .._act.virtualroot import staged_sandbox
 from .._exceptions import AppError, BstError
-from .._load.project import Project
 from .._load.resolved import ResolvedElement, build_scope, run_scope
-from .._load.targets import classify
-from .._model.message import MessageType
+from .._load.targets import Targets, classify
+from .._model.message import ElementLabel, MessageType
 from .._plan.artifactview import ArtifactView
 from .._plan.record import ElementRecord
 from ..sandbox import _SandboxFlags
 from .app import App
-from .loading import LoadedTargets, element_names, load_names, query
+from .artifacttargets import load_artifact_targets
+from .jobs import fetch_missing
+from .loading import LoadedTargets, check_resolved, element_names, load_names, query
 
 if TYPE_CHECKING:
+    from .._load.projectkeys import ShellSettings
     from .._sandbox.local import LocalSandbox
 
 
-def shell(
-    app: App,
-    *,
-    target: str | None,
-    command: Sequence[str],
-    build: bool,
-    use_buildtree: bool,
-    mounts: Sequence[tuple[str, str]],
-    isolate: bool,
-    prompt: "Mapping[str, str] | None" = None,
-) -> int:
-    """Runs COMMAND, or the project's shell, for TARGET; gives its exit status.
+@dataclass(frozen=True, slots=True)
+class ShellOptions:
+    """What the command is to see."""
 
-    Args:
-        build: What a build would see, instead of what is needed at run time.
-        use_buildtree: The files that the build of the cached artifact left.
-        mounts: Pairs of a host path and where it is to be seen.
-        isolate: As isolated as a build.
+    prompt: Callable[[ElementLabel], str]  # the variable PS1 for an element
+    is_build: bool = False  # what a build sees, instead of what is needed at run time
+    uses_buildtree: bool = False  # the files that the build of the cached artifact left
+    mounts: tuple[tuple[str, str], ...] = ()  # host path, and where it is to be seen
+    is_isolated: bool = False  # as isolated as a build
+
+
+def shell(app: App, *, target: str | None, command: Sequence[str], options: ShellOptions) -> int:
+    """Runs COMMAND, or the project's shell, for TARGET; gives its exit status.
 
     Raises:
         AppError: Something is missing; `Error launching shell: ...`.
     """
     try:
-        return _Shell(app, command, mounts, is_isolated=isolate).run(
-            target, build=build or use_buildtree, use_buildtree=use_buildtree
-        )
+        return _Shell(app, command, options).run(target)
     except BstError as error:
         raise AppError(
             f"Error launching shell: {error}", detail=error.detail, reason=error.reason
@@ -57,91 +53,97 @@ def shell(
 class _Shell:
     """One shell command."""
 
-    def __init__(
-        self, app: App, command: Sequence[str], mounts: Sequence[tuple[str, str]], *, is_isolated: bool
-    ) -> None:
+    def __init__(self, app: App, command: Sequence[str], options: ShellOptions) -> None:
         self._app = app
         self._command = list(command)
-        self._mounts = mounts
-        self._is_isolated = is_isolated
+        self._options = options
 
-    def run(self, target: str | None, *, build: bool, use_buildtree: bool) -> int:
-        app = self._app
-        words = [target] if target else []
-        targets = classify(words, accepts_artifacts=True)
-        if targets.artifacts and not use_buildtree:
+    def run(self, target: str | None) -> int:
+        targets = classify([target] if target else [], accepts_artifacts=True)
+        if targets.artifacts or targets.artifact_globs:
+            assert target is not None, "no target is no artifact"
+            return self._run_for_artifact(target)
+        loaded = self._load(targets)
+        record = loaded.pipeline.record(loaded.targets[0])
+        with self._staged(loaded, record) as sandbox:
+            return self._enter(record.label, sandbox)
+
+    def _run_for_artifact(self, target: str) -> int:
+        if not self._options.uses_buildtree:
             raise AppError(
                 "Only buildtrees are supported with artifact names", reason="only-buildtrees-supported"
             )
+        found = load_artifact_targets(self._app, [target])
+        view = self._check_buildtree(found[0].artifact if found else None)
+        artifact = RecordedArtifact(found[0].ref.split("/")[1], view)
+        with self._buildtree_sandbox(artifact) as sandbox:
+            return self._enter(ElementLabel(artifact.name, view.strong_key, True), sandbox)
+
+    def _load(self, targets: Targets) -> LoadedTargets:
+        app = self._app
         loader = app.open_project()
         names, are_default = element_names(app, loader, targets)
         if are_default:
             raise AppError('Missing argument "TARGET".')
-        assert loader is not None
-        loaded = load_names(app, loader, names[:1])
-        element = loaded.targets[0]
-        needed = list(build_scope(element)) if build else list(run_scope([element]))
-        everything = [element] if use_buildtree else [*needed, *([element] if build else [])]
-        query(app, loaded, everything)
-        record = loaded.pipeline.record(element)
-        project = loader.projects[0]
-        if use_buildtree:
-            with self._buildtree_sandbox(record) as (sandbox, environment):
-                return self._enter(project, record, sandbox, environment)
-        self._check_cached(loaded, needed)
-        stage = self._build_sandbox(record) if build else self._runtime_sandbox(element, needed)
-        with stage as sandbox:
-            return self._enter(project, record, sandbox, dict(element.environment))
-
-    @staticmethod
-    def _check_cached(loaded: LoadedTargets, needed: Sequence[ResolvedElement]) -> None:
-        missing = [e.full_name for e in needed if not loaded.pipeline.record(e).is_cached]
-        if missing:
-            raise AppError(
-                "Elements need to be built or downloaded before staging a shell environment",
-                detail="\n".join(missing),
-                reason="shell-missing-deps",
-            )
+        assert loader is not None, "element_names() complains where there is no project"
+        if not names:
+            raise AppError(f"No elements matched: {', '.join(targets.element_globs)}")
+        return load_names(app, loader, names[:1])
 
     # staging
 
-    def _runtime_sandbox(
-        self, element: ResolvedElement, needed: Sequence[ResolvedElement]
-    ) -> "AbstractContextManager[LocalSandbox]":
-        return staged_sandbox(self._app.services, element, needed, integrates=True)
+    @contextmanager
+    def _staged(self, loaded: LoadedTargets, record: ElementRecord) -> "Iterator[LocalSandbox]":
+        """The sandbox of an element, everything in place."""
+        app, element = self._app, record.element
+        if self._options.uses_buildtree:
+            query(app, loaded, [element])
+            artifact = RecordedArtifact(element.full_name, self._check_buildtree(record.artifact))
+            with self._buildtree_sandbox(artifact) as sandbox:
+                yield sandbox
+        elif self._options.is_build:
+            dependencies = list(build_scope(element))
+            query(app, loaded, [*dependencies, element])
+            _check_cached(loaded, dependencies)
+            check_resolved([element])
+            fetch_missing(app, [record])
+            with self._build_sandbox(record) as sandbox:
+                yield sandbox
+        else:
+            needed = list(run_scope([element]))
+            query(app, loaded, needed)
+            _check_cached(loaded, needed)
+            with staged_sandbox(app.services, element, needed, integrates=True) as sandbox:
+                yield sandbox
 
     @contextmanager
     def _build_sandbox(self, record: ElementRecord) -> "Iterator[LocalSandbox]":
-        """Exactly what a build would stage; sources are fetched if need be."""
-        app, plugin = self._app, record.element.plugin
-        app.sources.fetch(record)
+        """Exactly what a build would stage."""
+        services, plugin = self._app.services, record.element.plugin
         record.dynamic_public = record.element.public.clone()
-        with app.services.sandbox(record.element) as sandbox:
+        with services.sandbox(record.element) as sandbox:
+            sandbox.set_environment(dict(record.element.environment))
             plugin.configure_sandbox(sandbox)
-            with app.services.staging(sandbox):
+            with services.staging(sandbox):
                 plugin.stage(sandbox)
             yield sandbox
 
     @contextmanager
-    def _buildtree_sandbox(
-        self, record: ElementRecord
-    ) -> "Iterator[tuple[LocalSandbox, dict[str, str]]]":
-        artifact = self._buildtree_artifact(record)
-        if not artifact.is_success:
-            self._app.messenger.send(MessageType.WARN, "using a buildtree from a failed build.")
-        with self._app.services.sandbox(record.element, artifact.buildroot) as sandbox:
-            state = artifact.build_sandbox
-            environment = dict(record.element.environment)
+    def _buildtree_sandbox(self, artifact: RecordedArtifact) -> "Iterator[LocalSandbox]":
+        app, view = self._app, artifact.view
+        if not view.is_success:
+            app.messenger.send(MessageType.WARN, "using a buildtree from a failed build.")
+        with recorded_sandbox(app.services, app.artifacts, artifact, view.buildroot) as sandbox:
+            state = view.build_sandbox
             if state is not None:
-                environment = dict(state.environment)
+                sandbox.set_environment(dict(state.environment))
                 for directory in state.marked_directories:
                     sandbox.mark_directory(directory)
                 if state.working_directory:
                     sandbox.set_work_directory(state.working_directory)
-            yield sandbox, environment
+            yield sandbox
 
-    def _buildtree_artifact(self, record: ElementRecord) -> ArtifactView:
-        artifact = record.artifact
+    def _check_buildtree(self, artifact: ArtifactView | None) -> ArtifactView:
         if artifact is None:
             raise AppError(
                 "Artifact not cached locally or in available remotes",
@@ -161,36 +163,64 @@ class _Shell:
 
     # running
 
-    def _enter(
-        self, project: Project, record: ElementRecord, sandbox: "LocalSandbox", environment: dict[str, str]
-    ) -> int:
-        assert project.second is not None
-        settings = project.second.shell
-        environment["PS1"] = f"[{record.label.key[:8]}@{record.element.full_name}:${{PWD}}]$ "
+    def _enter(self, label: ElementLabel, sandbox: "LocalSandbox") -> int:
+        settings = self._project_settings()
+        environment = dict(sandbox._environment or {})
+        environment["PS1"] = self._options.prompt(label)
         flags = _SandboxFlags.INTERACTIVE | _SandboxFlags.ROOT_READ_ONLY
-        if not self._is_isolated:
+        if not self._options.is_isolated:
             flags |= _SandboxFlags.NETWORK_ENABLED | _SandboxFlags.INHERIT_UID
-            environment.update(settings.environment)
-            self._mount_host_files(project, sandbox)
-        command = self._command or list(settings.command)
+            if settings is not None:
+                environment.update(settings.environment)
+                self._mount_host_files(settings, sandbox, label)
+            self._mount_given(sandbox)
+        command = self._command or (list(settings.command) if settings is not None else [])
+        if not command:
+            raise AppError("There is no default shell without a project: give a command")
         self._app.messenger.send(
-            MessageType.STATUS, "Running command", detail=" ".join(command), element=record.label
+            MessageType.STATUS, "Running command", detail=" ".join(command), element=label
         )
         cwd = sandbox._get_work_directory()
         return sandbox._run_with_flags(
             tuple(command), flags=flags, cwd=cwd, env={**environment, "PWD": cwd}
         )
 
-    def _mount_host_files(self, project: Project, sandbox: "LocalSandbox") -> None:
-        assert project.second is not None
-        for host_file in project.second.shell.host_files:
+    def _project_settings(self) -> "ShellSettings | None":
+        """What the toplevel project says of shells; None without a project."""
+        loader = self._app.open_project()
+        if loader is None:
+            return None
+        project = loader.projects[0]
+        project.complete()
+        assert project.second is not None, "the project is complete"
+        return project.second.shell
+
+    def _mount_host_files(
+        self, settings: "ShellSettings", sandbox: "LocalSandbox", label: ElementLabel
+    ) -> None:
+        for host_file in settings.host_files:
             if os.path.exists(host_file.host_path):
                 sandbox._add_host_mount(host_file.host_path, host_file.path)
             elif not host_file.is_optional:
                 self._app.messenger.send(
-                    MessageType.WARN, f"Not mounting non-existing host file: {host_file.host_path}"
+                    MessageType.WARN,
+                    f"Not mounting non-existing host file: {host_file.host_path}",
+                    element=label,
                 )
-        for host_path, path in self._mounts:
+
+    def _mount_given(self, sandbox: "LocalSandbox") -> None:
+        for host_path, path in self._options.mounts:
             if not os.path.isabs(path):
                 raise AppError(f"The place of a mount must be an absolute path: {path}")
             sandbox._add_host_mount(os.path.abspath(host_path), path)
+
+
+def _check_cached(loaded: LoadedTargets, needed: Sequence[ResolvedElement]) -> None:
+    """Checks that there are artifacts of NEEDED; those of failed builds will do."""
+    missing = [e.full_name for e in needed if loaded.pipeline.record(e).artifact is None]
+    if missing:
+        raise AppError(
+            "Elements need to be built or downloaded before staging a shell environment",
+            detail="\n".join(missing),
+            reason="shell-missing-deps",
+        )

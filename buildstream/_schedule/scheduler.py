@@ -309,13 +309,12 @@ class Scheduler:
         self.terminate()
 
     def _on_suspend(self) -> None:
-        import os
-
         assert self._loop is not None
         self.suspend()
         self._loop.remove_signal_handler(signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
+        # of this thread: another one could take the signal, and this one go on for a moment
+        signal.raise_signal(signal.SIGTSTP)
         # continues here once the shell has sent SIGCONT
         self._loop.add_signal_handler(signal.SIGTSTP, self._on_suspend)
         self.resume()

@@ -341,7 +341,8 @@ class ObjectStore:
         except OSError:
             return False
         looks_right = status.st_size == digest.size and status.st_mtime_ns == MTIME_NS
-        return looks_right or self._is_intact(path, digest)
+        # where one object turned out corrupt, others may be
+        return (looks_right and not self._corrupt) or self._is_intact(path, digest)
 
 
 def _digest_of_object(path: str, size_bytes: int) -> Digest:

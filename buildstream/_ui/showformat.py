@@ -21,8 +21,17 @@ def needs_state(element_format: str) -> bool:
 def render_report(
     views: Iterable[ElementView], element_format: str, *, paint: Paint, key_length: int = 8
 ) -> str:
-    """One text for all VIEWS: a line break between them and at the end, whatever they end with themselves."""
-    rows = [render_element(view, element_format, paint=paint, key_length=key_length) for view in views]
+    """One text for all VIEWS, a line break between them and one at the end.
+
+    Line breaks that end ELEMENT_FORMAT do not count at the end of the report,
+    those that end a value do.
+    """
+    views = list(views)
+    formats = [element_format] * (len(views) - 1) + [element_format.rstrip("\n")]
+    rows = [
+        render_element(view, row_format, paint=paint, key_length=key_length)
+        for view, row_format in zip(views, formats, strict=False)
+    ]
     return "\n".join(rows) + "\n"
 
 

@@ -80,7 +80,7 @@ def build_until_healed(space: TestSpace, target: str) -> None:
             return
         _, error = space.recorded_errors()
         assert error is not None
-        assert error.reason in {"corrupt-blob", "missing-blob", "stage-sources-fail"}
+        assert error.reason in {"corrupt-blob", "missing-blob"}
         assert "failed" not in space.states(target).values()
     pytest.fail("the damage stays")
 
@@ -129,7 +129,8 @@ def test_damaged_source_record_counts_as_not_cached(
     built.bst("build", "user.bst")
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+# secret damage is found one object after the other, by as many builds: see test_damaged_file_is_never_staged
+@pytest.mark.parametrize("damage", [truncate, change, remove, empty])
 def test_every_object_damaged(built: TestSpace, damage: Callable[[Path], None]) -> None:
     for path in (built.cache_directory / "cas" / "objects").glob("*/*"):
         if path.stat().st_size:

@@ -126,6 +126,8 @@ class TarExtraction:
             os.symlink(os.readlink(target), final)
         elif stat.S_ISREG(mode):
             os.link(target, final)
+            # the permissions of the last member count for all names, as with BuildStream 2.8
+            self._set_mode(member, final)
         else:
             self._write_file(member, final)
 
@@ -137,6 +139,10 @@ class TarExtraction:
             shutil.copyfileobj(content, file, _COPY_BUFFER_SIZE_BYTES)
             if file.tell() != member.size and member.isreg():
                 raise tarfile.ReadError(f"{member.name} is cut off")
-        os.chmod(final, self._executable_mode if member.mode & stat.S_IXUSR else self._plain_mode)
+        self._set_mode(member, final)
         # seen in workspaces, where build systems compare times
         os.utime(final, (member.mtime, member.mtime))
+
+    def _set_mode(self, member: tarfile.TarInfo, final: str) -> None:
+        """Gives the file FINAL what counts of MEMBER's permissions."""
+        os.chmod(final, self._executable_mode if member.mode & stat.S_IXUSR else self._plain_mode)
