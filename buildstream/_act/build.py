@@ -140,7 +140,10 @@ class Builder:
         """The artifact without its build tree; its metadata is stored here."""
         element = record.element
         keys = record.keys
-        assert keys.weak and keys.strict and record.strong_key and record.dynamic_public
+        assert keys.weak is not None
+        assert keys.strict is not None
+        assert record.strong_key is not None
+        assert record.dynamic_public is not None
         store_yaml = self._artifacts.store_yaml
         return ArtifactView(
             is_success=error is None,

@@ -1,5 +1,6 @@
 """Running commands of the host for plugins."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -22,10 +23,8 @@ class _HostProcess:
         self._process = process
 
     def _signal(self, number: int) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
             os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            pass  # it has ended by itself
 
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)

@@ -55,18 +55,14 @@ def staged_recorded_sandbox(
         integrates: Whether the integration commands of ARTIFACTS are run.
     """
     with recorded_sandbox(services, cache, target) as sandbox:
-        with services.activity(
-            None, target.name, "Staging dependencies", detail=None, silent_nested=True
-        ):
+        with services.activity(None, target.name, "Staging dependencies", detail=None, silent_nested=True):
             root = sandbox.get_virtual_directory()
             for artifact in artifacts:
                 if artifact.view.files is not None:
                     services.import_captured(root, artifact.view.files)
         if integrates:
             with (
-                services.activity(
-                    None, target.name, "Integrating sandbox", detail=None, silent_nested=False
-                ),
+                services.activity(None, target.name, "Integrating sandbox", detail=None, silent_nested=False),
                 sandbox.batch(),
             ):
                 for artifact in artifacts:

@@ -124,7 +124,12 @@ class EngineServices:
         return self.record(element).label
 
     def send(
-        self, element: ResolvedElement | None, full_name: str, kind: MessageType, brief: str, detail: str | None
+        self,
+        element: ResolvedElement | None,
+        full_name: str,
+        kind: MessageType,
+        brief: str,
+        detail: str | None,
     ) -> None:
         self.messenger.send(kind, brief, detail=detail, element=self.label(element, full_name))
 
@@ -303,7 +308,8 @@ class EngineServices:
 
     def _announce_staging(self, element: ResolvedElement) -> None:
         label = self.record(element).label
-        self.messenger.send(MessageType.STATUS, f"Staging {element.name}/{self.messenger.brief(label.key)}", element=label)
+        text = f"Staging {element.name}/{self.messenger.brief(label.key)}"
+        self.messenger.send(MessageType.STATUS, text, element=label)
 
     def compute_manifest(
         self,
@@ -346,7 +352,9 @@ class EngineServices:
             relative = directory.lstrip("/")
             target = root.open_directory(relative, create=True) if relative else root
             if target:
-                raise ElementError(f"Staging directory '{directory}' is not empty", reason="stage-sources-fail")
+                raise ElementError(
+                    f"Staging directory '{directory}' is not empty", reason="stage-sources-fail"
+                )
             digest = self.sources.combined_tree(self.record(element))
             if digest is None:
                 # no error of the element: such a failure must not be cached
@@ -402,9 +410,7 @@ class EngineServices:
     def sandbox(self, element: ResolvedElement, digest: Digest | None = None) -> Iterator["LocalSandbox"]:
         """A sandbox for ELEMENT, closed at the end of the block."""
         _check_environment(element)
-        owner = SandboxOwner(
-            element.full_name, element.sandbox, keeps_mtimes=self.has_workspace(element)
-        )
+        owner = SandboxOwner(element.full_name, element.sandbox, keeps_mtimes=self.has_workspace(element))
         with self.open_sandbox(owner, digest) as sandbox:
             yield sandbox
 

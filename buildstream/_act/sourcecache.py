@@ -39,6 +39,7 @@ class SourceCache:
         cas: Cas,
         combined_records: Records,
         individual_records: Records,
+        *,
         temporary: str,
         services: "Services",
         messenger: Messenger,

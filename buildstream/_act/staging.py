@@ -163,10 +163,12 @@ class OverlapCollector:
         if action is OverlapAction.IGNORE or not session.earlier:
             return
         lines = [
-            f"{path}: {element.full_name} overlaps files previously staged by {other.full_name} in: {location}"
+            f"{path}: {element.full_name} overlaps files previously staged by {other.full_name} "
+            f"in: {location}"
             for element, path, other, location in session.earlier
         ]
-        detail = "\n".join([f"Detected file overlaps while staging elements into: {session.location}", *lines])
+        head = f"Detected file overlaps while staging elements into: {session.location}"
+        detail = "\n".join([head, *lines])
         if action is OverlapAction.ERROR:
             raise ElementError("Overlaps detected", reason="overlaps", detail=detail)
         owner.plugin.warn("Overlaps detected", detail=detail, warning_token=CoreWarnings.OVERLAPS)
@@ -189,14 +191,15 @@ class OverlapCollector:
             head = f"Staged files overwrite existing files in staging area: {session.location}"
             owner.plugin.warn(
                 "Non-whitelisted overlaps detected",
-                detail="\n".join([head, *lines]),
+                detail="\n".join([head, *lines, ""]),
                 warning_token=CoreWarnings.OVERLAPS,
             )
 
     def _report_ignored(self, owner: ResolvedElement, session: _Session) -> None:
         if not session.ignored:
             return
-        lines = [f"Not staging files which would replace non-empty directories in staging area: {session.location}"]
+        head = "Not staging files which would replace non-empty directories in staging area"
+        lines = [f"{head}: {session.location}"]
         for element, paths in session.ignored.items():
             lines += ["", f"From {element.full_name}:", *(f"  {session.absolute(path)}" for path in paths)]
         owner.plugin.warn(

@@ -31,25 +31,25 @@ def staged_sandbox(
     """
     with services.sandbox(target) as sandbox:
         sandbox.set_environment(dict(target.environment))
-        with services.activity(
+        staging = services.activity(
             target, target.full_name, "Staging dependencies", detail=None, silent_nested=True
-        ):
-            with services.staging(sandbox):
-                services.stage_artifacts(
-                    target,
-                    elements,
-                    sandbox,
-                    path=None,
-                    action=OverlapAction.WARNING,
-                    include=None,
-                    exclude=None,
-                    orphans=True,
-                )
+        )
+        with staging, services.staging(sandbox):
+            services.stage_artifacts(
+                target,
+                elements,
+                sandbox,
+                path=None,
+                action=OverlapAction.WARNING,
+                include=None,
+                exclude=None,
+                orphans=True,
+            )
         if integrates:
-            with services.activity(
+            integration = services.activity(
                 target, target.full_name, "Integrating sandbox", detail=None, silent_nested=False
-            ):
-                with sandbox.batch():
-                    for element in elements:
-                        services.integrate(element, sandbox)
+            )
+            with integration, sandbox.batch():
+                for element in elements:
+                    services.integrate(element, sandbox)
         yield sandbox

@@ -184,9 +184,9 @@ class App:
                 self.cas,
                 element_source_records(self.paths.cache),
                 source_records(self.paths.cache),
-                self.paths.temporary,
-                self.services,
-                self.messenger,
+                temporary=self.paths.temporary,
+                services=self.services,
+                messenger=self.messenger,
             )
             self.services.sources = self._sources
         return self._sources

@@ -25,7 +25,7 @@ class ContentEntry:
 class ArtifactContents:
     """The entries of one artifact, in staging order."""
 
-    name: str
+    name: str  # of the element in its project, or of the artifact
     entries: tuple[ContentEntry, ...]  # empty if the artifact has no files
 
 
@@ -39,7 +39,8 @@ def artifact_contents(app: App, *, artifacts: Sequence[str]) -> list[ArtifactCon
             continue
         files = target.artifact.files
         entries = () if files is None else _entries(app, files)
-        result.append(ArtifactContents(target.name, entries))
+        name = target.name if target.record is None else target.record.element.name
+        result.append(ArtifactContents(name, entries))
     return result
 
 

@@ -52,7 +52,7 @@ find . | cpio -umdp /
 
 
 def main_script(project_name: str, element_names: Sequence[str]) -> str:
-    """A script that runs those of ELEMENT_NAMES, normal names in build order, and stops at the first failure."""
+    """A script that runs those of the elements, by normal names in build order, up to the first failure."""
     names = " ".join([shlex.quote(name) for name in element_names])
     return f"""#!/bin/sh
 # Builds everything that was checked out of the project {project_name}.

@@ -167,7 +167,10 @@ def query(
     with_sources: bool = True,
     on_failed: Callable[[ElementRecord], None] | None = None,
 ) -> None:
-    """Finds out what the local cache has for ELEMENTS; ON_FAILED is told of each cached failure."""
+    """Finds out what the local cache has for ELEMENTS, dependencies first.
+
+    ON_FAILED is told of each cached failure.
+    """
     pipeline = loaded.pipeline
     with app.messenger.simple_task("Query cache") as task:
         task.set_maximum(len(elements))
@@ -176,6 +179,9 @@ def query(
             app.artifacts.query(record, is_strict=pipeline.is_strict)
             if on_failed is not None and record.artifact_state is ArtifactState.FAILED:
                 on_failed(record)
+            if record.artifact is None:
+                # what it would be built as, if all dependencies are known
+                pipeline.update_strong_key(record)
             if with_sources and not record.is_cached:
                 app.sources.query(record)
             task.advance()

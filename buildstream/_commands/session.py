@@ -93,7 +93,9 @@ class Session:
                 total=total,
                 session=result.session_elements,
                 queues=tuple(
-                    QueueTally(queue.action, queue.complete_name, queue.processed, queue.skipped, queue.failed)
+                    QueueTally(
+                        queue.action, queue.complete_name, queue.processed, queue.skipped, queue.failed
+                    )
                     for queue in self.queues
                 ),
                 failed=tuple(dict.fromkeys(record.element.full_name for record, _ in result.failed)),

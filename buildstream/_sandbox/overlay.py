@@ -26,7 +26,7 @@ class OverlayRoot:
     Args:
         cas: The store that captured files go to.
         directory: Empty, on the file system of the store.
-        layers: Absolute paths of extracted trees, bottom first, at most 500.
+        layers: Absolute paths of extracted trees, bottom first, at most 400.
         protection: How it is divided.
     """
 

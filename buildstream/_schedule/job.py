@@ -84,7 +84,7 @@ class Job:
             return JobResult(JobStatus.TERMINATED)
         except BstError as error:
             return self._failed(error, None)
-        except Exception as error:  # the last resort of a thread: reported as a bug, the session goes on
+        except Exception as error:  # noqa: BLE001 - reported as a bug, and the session goes on
             detail = "An unhandled exception occured:\n\n" + traceback.format_exc()
             self._send(MessageType.BUG, self.queue.action, detail=detail)
             return JobResult(JobStatus.FAILED, error=BstError(str(error)))
@@ -128,6 +128,4 @@ class Job:
         element = self.record.element
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.clock()))
         name = f"{self.messenger.brief(self.record.label.key)}-{self.queue.action.lower()}.{stamp}.log"
-        return os.path.join(
-            self.log_directory, element.project_name, element.plugin.normal_name, name
-        )
+        return os.path.join(self.log_directory, element.project_name, element.plugin.normal_name, name)

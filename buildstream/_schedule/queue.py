@@ -63,9 +63,7 @@ class Queue:
     # blocker -> the elements that wait for it
     _waiting: dict[ElementRecord, list[ElementRecord]] = field(default_factory=dict)
 
-    def enter(
-        self, record: ElementRecord, priority: int, pass_on: Callable[[ElementRecord], None]
-    ) -> None:
+    def enter(self, record: ElementRecord, priority: int, pass_on: Callable[[ElementRecord], None]) -> None:
         """Takes RECORD in, or hands it to PASS_ON at once if there is nothing to do for it."""
         status = self.work.status(record)
         if status is QueueStatus.SKIP:

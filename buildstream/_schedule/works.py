@@ -44,7 +44,6 @@ class BuildWork:
     Args:
         builder: Does the building.
         pipeline: Tells whether an element can be built.
-        artifacts_note: Notes a new artifact in a record.
     """
 
     def __init__(self, builder: Builder, pipeline: Pipeline) -> None:

@@ -4,7 +4,7 @@ from tests.testutils.space import TestSpace
 
 
 def test_sources_have_one_name_and_differ_from_equal_files_of_the_base(space: TestSpace) -> None:
-    """gzip leaves files with two names alone, and cp refuses to copy a file onto itself."""
+    """Programs such as gzip refuse files with two names, and cp a copy of a file onto itself."""
     space.project()
     space.shell_base()
     space.write("files/usr/share/text", "the same text\n")
