@@ -102,9 +102,7 @@ def _match_refs(app: App, patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         found = list(glob(names, pattern))
         if not found:
-            app.messenger.send(
-                MessageType.WARN, f"No artifact names matched the glob expression: {pattern}"
-            )
+            app.messenger.send(MessageType.WARN, f"No artifact names matched the glob expression: {pattern}")
         for name in found:
             artifact = app.artifacts.load(name)
             if artifact is not None:

@@ -39,6 +39,4 @@ def check_tarball(path: str, *, force: bool) -> None:
     if not os.access(path, os.W_OK):
         raise StreamError(f"Output file '{path}' not writable")
     if not force:
-        raise StreamError(
-            f"Output file '{path}' already exists", detail="Use --force to replace it."
-        )
+        raise StreamError(f"Output file '{path}' already exists", detail="Use --force to replace it.")

@@ -77,9 +77,7 @@ def element_names(app: "App", loader: ProjectLoader | None, targets: Targets) ->
     names = list(targets.elements)
     for pattern, matches in match_elements(project, targets.element_globs).items():
         if not matches:
-            app.messenger.send(
-                MessageType.WARN, f"No elements matched the glob expression: {pattern}"
-            )
+            app.messenger.send(MessageType.WARN, f"No elements matched the glob expression: {pattern}")
         names += matches
     names = list(dict.fromkeys(names))
     if names or targets.element_globs:

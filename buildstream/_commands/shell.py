@@ -45,9 +45,7 @@ def shell(app: App, *, target: str | None, command: Sequence[str], options: Shel
     try:
         return _Shell(app, command, options).run(target)
     except BstError as error:
-        raise AppError(
-            f"Error launching shell: {error}", detail=error.detail, reason=error.reason
-        ) from error
+        raise AppError(f"Error launching shell: {error}", detail=error.detail, reason=error.reason) from error
 
 
 class _Shell:
@@ -181,9 +179,7 @@ class _Shell:
             MessageType.STATUS, "Running command", detail=" ".join(command), element=label
         )
         cwd = sandbox._get_work_directory()
-        return sandbox._run_with_flags(
-            tuple(command), flags=flags, cwd=cwd, env={**environment, "PWD": cwd}
-        )
+        return sandbox._run_with_flags(tuple(command), flags=flags, cwd=cwd, env={**environment, "PWD": cwd})
 
     def _project_settings(self) -> "ShellSettings | None":
         """What the toplevel project says of shells; None without a project."""
