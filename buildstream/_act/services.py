@@ -17,6 +17,7 @@ from .._plan.record import ElementRecord
 from ..node import MappingNode
 from .hostcommand import run_host_command
 from .jobcontrol import CurrentJob
+from .splitrules import PathFilter, PatternCache, split_filter
 
 if TYPE_CHECKING:
     from .._plan.pipeline import Pipeline
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from ..utils import FileListResult
     from .artifacts import ArtifactCache
     from .sourcecache import SourceCache
-    from .splitrules import PathFilter
     from .staging import OverlapCollector
 
 
@@ -100,6 +100,7 @@ class EngineServices:
         self._launcher: SandboxLauncher | None = None
         self._probe: SandboxProbe | None = None
         self._collectors: dict[int, OverlapCollector] = {}  # by identity of the sandbox
+        self._split_patterns = PatternCache()
 
     @property
     def cas(self) -> "Cas":
@@ -268,14 +269,16 @@ class EngineServices:
         include: list[str] | None,
         exclude: list[str] | None,
         orphans: bool,
-    ) -> "PathFilter | None":
-        from .splitrules import split_filter
-
+    ) -> PathFilter | None:
         if orphans and not include and not exclude:
             return None
         bst = self._runtime_public(element).get_mapping("bst", {})
         return split_filter(
-            bst.get_mapping("split-rules", {}), include=include, exclude=exclude, orphans=orphans
+            bst.get_mapping("split-rules", {}),
+            self._split_patterns,
+            include=include,
+            exclude=exclude,
+            orphans=orphans,
         )
 
     def stage_artifacts(

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from .._utils_glob import compile_globs
 from ..node import MappingNode
@@ -10,14 +9,23 @@ from ..node import MappingNode
 PathFilter = Callable[[str], bool]
 
 
-@lru_cache(maxsize=1024)
-def _compile(globs: tuple[str, ...]) -> re.Pattern[str]:
-    """One pattern for all GLOBS of a domain; elements mostly share their rules."""
-    return compile_globs(globs)
+class PatternCache:
+    """One pattern for all globs of a domain; elements mostly share their rules."""
+
+    def __init__(self) -> None:
+        self._patterns: dict[tuple[str, ...], re.Pattern[str]] = {}
+
+    def compile(self, globs: tuple[str, ...]) -> re.Pattern[str]:
+        """The pattern that matches what any of GLOBS matches."""
+        pattern = self._patterns.get(globs)
+        if pattern is None:
+            pattern = self._patterns[globs] = compile_globs(globs)
+        return pattern
 
 
 def split_filter(
     rules: MappingNode | None,
+    patterns_of: PatternCache,
     *,
     include: Sequence[str] | None,
     exclude: Sequence[str] | None,
@@ -27,6 +35,7 @@ def split_filter(
 
     Args:
         rules: The `split-rules` of the element, as they are at run time.
+        patterns_of: Compiles globs.
         include: Domains to take, all of them if empty.
         exclude: Domains to leave out; this wins.
         orphans: Whether paths of no domain are taken.
@@ -34,7 +43,7 @@ def split_filter(
     if orphans and not include and not exclude:
         return None
     domains = {} if rules is None else {name: tuple(rules.get_str_list(name)) for name in rules.keys()}
-    patterns = {name: _compile(globs) for name, globs in domains.items() if globs}
+    patterns = {name: patterns_of.compile(globs) for name, globs in domains.items() if globs}
     included = [patterns[name] for name in (include or domains) if name in patterns]
     excluded = [patterns[name] for name in (exclude or ()) if name in patterns]
 
