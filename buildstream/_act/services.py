@@ -375,11 +375,6 @@ class EngineServices:
             return
         sandbox._clean_directory(build_root)
 
-    @staticmethod
-    def create_empty_file(sandbox: "Sandbox", name: str) -> None:
-        """Creates an empty file in the work directory, as a part of the current batch."""
-        sandbox._create_empty_file(name)
-
     # sandboxes
 
     @contextmanager

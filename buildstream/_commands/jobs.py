@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from .._config import OnError
 from .._exceptions import StreamError
 from .._load.resolved import ResolvedElement
 from .._plan.record import ElementRecord, SourceState
 from .._schedule.queue import Queue, Token
-from .._schedule.scheduler import OnError, Scheduler, SchedulerSettings
+from .._schedule.scheduler import Scheduler, SchedulerSettings
 from .._schedule.works import FetchWork
 from .app import App
 

@@ -82,19 +82,6 @@ class Pipeline:
             for record in self.records:
                 self._mark([record])
 
-    def settle(self, record: ElementRecord) -> None:
-        """To be called when the artifact state of RECORD has become known, or RECORD required.
-
-        Schedules its assembly if it is required and not cached; then its build
-        dependencies are required too.
-        """
-        if not record.is_required or record.is_scheduled:
-            return
-        if record.artifact_state in (ArtifactState.UNKNOWN, ArtifactState.CACHED):
-            return
-        record.is_scheduled = True
-        self._mark([self.record(child) for child in record.element.build_dependencies])
-
     def _mark(self, records: Iterable[ElementRecord], *, follow: bool = True) -> None:
         """Marks RECORDS, what is needed to build them and, if FOLLOW, what they need at run time."""
         queue = deque((record, follow) for record in records)

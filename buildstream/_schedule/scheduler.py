@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from .._act.jobcontrol import CurrentJob
+from .._config import OnError
 from .._messenger import Messenger
 from .._model.message import MessageType
 from .._plan.record import ElementRecord
@@ -32,14 +33,6 @@ TICK_S = 1.0
 MOST_JOBS = 64
 
 
-class OnError(Enum):
-    """What a failed job means for the others."""
-
-    CONTINUE = "continue"  # everything that does not depend on it goes on
-    QUIT = "quit"  # what runs may finish
-    TERMINATE = "terminate"  # what runs is ended
-
-
 class Decision(Enum):
     """What a person wants done after a failure or an interrupt."""
 
@@ -55,7 +48,7 @@ class SchedulerSettings:
 
     tokens: Mapping[Token, int]  # 0 and less: no limit
     network_retries: int
-    on_error: OnError
+    on_error: OnError  # what a failed job means for the others
     log_directory: str
     # asked in the main thread; None where nobody can be asked
     ask_on_failure: Callable[[Job, JobResult], Decision] | None = None
