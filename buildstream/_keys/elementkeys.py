@@ -1,22 +1,25 @@
 """Weak, strict and strong cache keys of a pipeline (keys specification 1.3 to 1.11).
 
-The document of an element lists its whole build closure, so keys cost the sum
-of the closures' sizes in bytes hashed.  What is done in Python about a member
-of a closure is picking a text from a list: the text of an element's document
-without its dependencies is made once, and so is the text by which it stands in
-the documents of others.  The closures are kept as arrays of positions and
-merged by dict updates, which run in C.
+The document of an element lists its whole build scope.  Documents that begin
+with the same members share the work: a SHA-256 state that has taken in the run
+scope of an element is kept, and copied for every scope that begins with it.  So
+the cost grows with the members that scopes add to each other, not with their sizes.
 """
 
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from .._load.resolved import ResolvedElement
 from .canonical import canonical_json, key_of_json, plugin_key_json
+from .scopes import NO_BASE, Scope, ScopeTable
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 ARTIFACT_VERSION = 11  # of the 2.8 series; part of every key
+_DOCUMENT_START = f'{{"core-artifact-version":{ARTIFACT_VERSION},"dependencies":['.encode("ascii")
 
 
 @dataclass(slots=True)
@@ -51,6 +54,61 @@ def source_keys(element: ResolvedElement) -> SourceKeys | None:
     return SourceKeys(text, key_of_json(text), tuple(individual))
 
 
+class _ScopeHashes:
+    """SHA-256 states of documents that have taken in a scope.
+
+    Elements stand in documents by a *fragment*: a comma and `["project","name"]`,
+    in some documents with a key as third item.
+
+    Args:
+        scopes: The scopes of all elements.
+    """
+
+    def __init__(self, scopes: ScopeTable) -> None:
+        self._scopes = scopes
+        self._fragments: list[bytes | None] = []
+        self._states: list[_Hash | None] = []  # after the run scope of an element
+        self._start = sha256(_DOCUMENT_START)
+
+    def append(self, fragment: bytes | None) -> None:
+        """Adds the next element; None if its key is not known."""
+        scope = self._scopes.before(len(self._fragments))
+        self._fragments.append(fragment)
+        state = None if fragment is None else self.after(scope)
+        if state is not None and fragment is not None:
+            state.update(fragment[1:] if scope.base == NO_BASE else fragment)
+        self._states.append(state)
+
+    def after(self, scope: Scope) -> "_Hash | None":
+        """A state of the caller's own that has taken in SCOPE; None if it has a member without key."""
+        state = self._start if scope.base == NO_BASE else self._states[scope.base]
+        if state is None:
+            return None
+        state = state.copy()
+        for index in scope.rest:
+            fragment = self._fragments[index]
+            if fragment is None:
+                return None
+            state.update(fragment)
+        return state
+
+
+def _fragment(plain: bytes, key: str | None) -> bytes | None:
+    return None if key is None else plain[:-1] + f',"{key}"]'.encode("ascii")
+
+
+def _hash_of_fragments(fragments: Iterable[bytes | None]) -> "_Hash | None":
+    """The state after a scope with these fragments; None if one is not known."""
+    state = sha256(_DOCUMENT_START)
+    is_first = True
+    for fragment in fragments:
+        if fragment is None:
+            return None
+        state.update(fragment[1:] if is_first else fragment)
+        is_first = False
+    return state
+
+
 class KeyTable:
     """The keys of all elements of a pipeline, computed in one pass.
 
@@ -60,89 +118,70 @@ class KeyTable:
 
     def __init__(self, elements: Sequence[ResolvedElement]) -> None:
         self._elements = elements
-        self._closures: list[array[int]] = []  # run scope of each element, itself last
-        self._tails: list[str | None] = []  # the document after its dependencies
-        # by what an element stands in the documents of others: without key, with weak and with strict key
-        self._plain: list[str] = []
-        self._with_weak: list[str | None] = []
-        self._with_strict: list[str | None] = []
+        self._scopes = ScopeTable(elements)
+        self._tails: list[str | None] = []  # the documents after their dependencies
+        self._plain: list[bytes] = []  # fragments without key
+        self._weak_fragments: list[bytes | None] = []
+        self._without_key = _ScopeHashes(self._scopes)
+        self._with_weak = _ScopeHashes(self._scopes)
+        self._with_strict = _ScopeHashes(self._scopes)
         self._texts: dict[int, str] = {}  # canonical JSON of shared public data, by identity
-        self.keys: list[ElementKeys] = []
-        for element in elements:
-            self._plain.append(f"[{canonical_json(element.project_name)},{canonical_json(element.name)}]")
-            self._closures.append(self._closure(element))
-            self._tails.append(None)
-            self._with_weak.append(None)
-            self._with_strict.append(None)
-            self.keys.append(ElementKeys())
-
-    def _closure(self, element: ResolvedElement) -> "array[int]":
-        merged = self._merge(element.runtime_dependencies)
-        merged[element.index] = None
-        return array("I", merged)
-
-    def _merge(self, dependencies: Iterable[ResolvedElement]) -> dict[int, None]:
-        """The run scopes of DEPENDENCIES one after the other, each element where it came first.
-
-        A run scope is closed under run-time dependencies, so leaving out what came
-        before gives the same order as one walk with a shared set of visited elements.
-        """
-        merged: dict[int, None] = {}
-        for dependency in dependencies:
-            merged.update(dict.fromkeys(self._closures[dependency.index]))
-        return merged
+        self.keys: list[ElementKeys] = [ElementKeys() for _ in elements]
 
     def compute(self, progress: Callable[[], None] | None = None) -> None:
-        """Computes weak and strict keys of every element, dependencies first."""
+        """Computes weak and strict keys of every element, dependencies first; to be called once."""
         for element in self._elements:
-            self.compute_element(element)
+            self._compute_element(element)
             if progress:
                 progress()
 
-    def compute_element(self, element: ResolvedElement) -> None:
-        """Computes (again) the keys of ELEMENT; those of its dependencies must be there."""
-        index = element.index
-        keys = self.keys[index] = ElementKeys(sources=source_keys(element))
-        self._tails[index] = None if keys.sources is None else self._tail(element, keys.sources)
-        scope = list(self._merge(element.build_dependencies))
-        keys.weak = self._weak(element, scope)
-        keys.strict = self._document_key(index, [self._with_strict[i] for i in scope], keys.weak)
-        self._with_weak[index] = self._fragment(index, keys.weak)
-        self._with_strict[index] = self._fragment(index, keys.strict)
+    def _compute_element(self, element: ResolvedElement) -> None:
+        keys = self.keys[element.index] = ElementKeys(sources=source_keys(element))
+        self._tails.append(None if keys.sources is None else self._tail(element, keys.sources))
+        scope = self._scopes.build(element)
+        keys.weak = self._document_key(element, self._weak_hash(element, scope), "")
+        keys.strict = self._document_key(element, self._with_strict.after(scope), keys.weak)
+        plain = f",[{canonical_json(element.project_name)},{canonical_json(element.name)}]".encode("ascii")
+        weak_fragment = _fragment(plain, keys.weak)
+        self._plain.append(plain)
+        self._weak_fragments.append(weak_fragment)
+        self._without_key.append(plain)
+        self._with_weak.append(weak_fragment)
+        self._with_strict.append(_fragment(plain, keys.strict))
 
     def strong(
         self, element: ResolvedElement, strong_of: Callable[[ResolvedElement], str | None]
     ) -> str | None:
-        """The key of ELEMENT built on dependencies with the keys STRONG_OF; None if one is not known."""
-        scope = self._merge(element.build_dependencies)
-        fragments = [self._fragment(i, strong_of(self._elements[i])) for i in scope]
-        return self._document_key(element.index, fragments, self.keys[element.index].weak)
+        """The key of ELEMENT built on dependencies with the keys STRONG_OF; None if one is not known.
 
-    def _weak(self, element: ResolvedElement, scope: list[int]) -> str | None:
-        fragments: list[str | None]
-        if element.plugin.BST_STRICT_REBUILD:
-            fragments = [self._with_weak[i] for i in scope]
-        else:
-            strict = {dependency.index for dependency in element.strict_dependencies}
-            fragments = [self._with_weak[i] if i in strict else self._plain[i] for i in scope]
-        return self._document_key(element.index, fragments, "")
-
-    def _fragment(self, index: int, key: str | None) -> str | None:
-        return None if key is None else f'{self._plain[index][:-1]},"{key}"]'
-
-    def _document_key(self, index: int, fragments: list[str | None], weak: str | None) -> str | None:
-        """The key of the document with these dependencies; WEAK is "" for the weak document itself.
-
-        None if something that enters it is not known.
+        Cost: linear in the build scope.
         """
-        tail = self._tails[index]
-        if tail is None or weak is None or None in fragments:
+        scope = self._scopes.in_order(self._scopes.build(element))
+        fragments = (_fragment(self._plain[i], strong_of(self._elements[i])) for i in scope)
+        return self._document_key(element, _hash_of_fragments(fragments), self.keys[element.index].weak)
+
+    def _weak_hash(self, element: ResolvedElement, scope: Scope) -> "_Hash | None":
+        """The state after the dependencies of the weak document."""
+        if element.plugin.BST_STRICT_REBUILD:
+            return self._with_weak.after(scope)
+        if not element.strict_dependencies:
+            return self._without_key.after(scope)
+        strict = {dependency.index for dependency in element.strict_dependencies}
+        return _hash_of_fragments(
+            self._weak_fragments[i] if i in strict else self._plain[i] for i in self._scopes.in_order(scope)
+        )
+
+    def _document_key(self, element: ResolvedElement, state: "_Hash | None", weak: str | None) -> str | None:
+        """The key of the document with the dependencies that STATE, which is used up, has taken in.
+
+        WEAK is "" for the weak document itself.  None if something that enters it is not known.
+        """
+        tail = self._tails[element.index]
+        if state is None or tail is None or weak is None:
             return None
         weak_member = f',"weak-cache-key":"{weak}"' if weak else ""
-        dependencies = ",".join(cast("list[str]", fragments))
-        return key_of_json(
-            f'{{"core-artifact-version":{ARTIFACT_VERSION},"dependencies":[{dependencies}]{tail}{weak_member}}}'
-        )
+        state.update(f"]{tail}{weak_member}}}".encode("ascii"))
+        return state.hexdigest()
 
     def _tail(self, element: ResolvedElement, sources: SourceKeys) -> str:
         """Everything of the document that stands behind `dependencies`, but for the weak key."""
