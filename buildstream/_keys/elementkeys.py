@@ -1,9 +1,9 @@
 """Weak, strict and strong cache keys of a pipeline (keys specification 1.3 to 1.11).
 
 The document of an element lists its whole build scope.  Documents that begin
-with the same members share the work: a SHA-256 state that has taken in the run
-scope of an element is kept, and copied for every scope that begins with it.  So
-the cost grows with the members that scopes add to each other, not with their sizes.
+with the same members share the work: the SHA-256 state that has taken in a prefix
+of scopes is kept, and copied for every scope that begins with it.  So the cost
+grows with the members that scopes add to their prefixes, not with their sizes.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .._load.resolved import ResolvedElement
 from .canonical import canonical_json, key_of_json, plugin_key_json
-from .scopes import NO_BASE, Scope, ScopeTable
+from .scopes import NO_PREFIX, Scope, ScopeTable
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -62,35 +62,39 @@ class _ScopeHashes:
 
     Args:
         scopes: The scopes of all elements.
+        fragments: By position of the element, None if a key is not known; may grow, but no
+            scope is asked for before its members are there.
     """
 
-    def __init__(self, scopes: ScopeTable) -> None:
+    def __init__(self, scopes: ScopeTable, fragments: Sequence[bytes | None]) -> None:
         self._scopes = scopes
-        self._fragments: list[bytes | None] = []
-        self._states: list[_Hash | None] = []  # after the run scope of an element
-        self._start = sha256(_DOCUMENT_START)
-
-    def append(self, fragment: bytes | None) -> None:
-        """Adds the next element; None if its key is not known."""
-        scope = self._scopes.before(len(self._fragments))
-        self._fragments.append(fragment)
-        state = None if fragment is None else self.after(scope)
-        if state is not None and fragment is not None:
-            state.update(fragment[1:] if scope.base == NO_BASE else fragment)
-        self._states.append(state)
+        self._fragments = fragments
+        # after the prefixes; None if there is a member without key
+        self._states: dict[int, _Hash | None] = {NO_PREFIX: sha256(_DOCUMENT_START)}
 
     def after(self, scope: Scope) -> "_Hash | None":
         """A state of the caller's own that has taken in SCOPE; None if it has a member without key."""
-        state = self._start if scope.base == NO_BASE else self._states[scope.base]
+        missing = []
+        prefix = scope.prefix
+        while prefix not in self._states:
+            missing.append(prefix)
+            prefix = self._scopes.prefixes[prefix].prefix
+        state = self._states[prefix]
+        for index in reversed(missing):
+            state = self._states[index] = self._extended(state, self._scopes.prefixes[index])
+        return self._extended(state, scope)
+
+    def _extended(self, state: "_Hash | None", scope: Scope) -> "_Hash | None":
+        """A copy of STATE, which has taken in the prefix of SCOPE, that has taken in the rest."""
         if state is None:
             return None
-        state = state.copy()
-        for index in scope.rest:
-            fragment = self._fragments[index]
-            if fragment is None:
-                return None
-            state.update(fragment)
-        return state
+        fragments = [self._fragments[index] for index in scope.rest]
+        if None in fragments:
+            return None
+        text = b"".join(fragments)  # type: ignore[arg-type]  # just checked
+        extended = state.copy()
+        extended.update(text[1:] if scope.prefix == NO_PREFIX else text)
+        return extended
 
 
 def _fragment(plain: bytes, key: str | None) -> bytes | None:
@@ -99,14 +103,10 @@ def _fragment(plain: bytes, key: str | None) -> bytes | None:
 
 def _hash_of_fragments(fragments: Iterable[bytes | None]) -> "_Hash | None":
     """The state after a scope with these fragments; None if one is not known."""
-    state = sha256(_DOCUMENT_START)
-    is_first = True
-    for fragment in fragments:
-        if fragment is None:
-            return None
-        state.update(fragment[1:] if is_first else fragment)
-        is_first = False
-    return state
+    known = list(fragments)
+    if None in known:
+        return None
+    return sha256(_DOCUMENT_START + b"".join(known)[1:])  # type: ignore[arg-type]  # just checked
 
 
 class KeyTable:
@@ -122,9 +122,10 @@ class KeyTable:
         self._tails: list[str | None] = []  # the documents after their dependencies
         self._plain: list[bytes] = []  # fragments without key
         self._weak_fragments: list[bytes | None] = []
-        self._without_key = _ScopeHashes(self._scopes)
-        self._with_weak = _ScopeHashes(self._scopes)
-        self._with_strict = _ScopeHashes(self._scopes)
+        self._strict_fragments: list[bytes | None] = []
+        self._without_key = _ScopeHashes(self._scopes, self._plain)
+        self._with_weak = _ScopeHashes(self._scopes, self._weak_fragments)
+        self._with_strict = _ScopeHashes(self._scopes, self._strict_fragments)
         self._texts: dict[int, str] = {}  # canonical JSON of shared public data, by identity
         self.keys: list[ElementKeys] = [ElementKeys() for _ in elements]
 
@@ -142,12 +143,9 @@ class KeyTable:
         keys.weak = self._document_key(element, self._weak_hash(element, scope), "")
         keys.strict = self._document_key(element, self._with_strict.after(scope), keys.weak)
         plain = f",[{canonical_json(element.project_name)},{canonical_json(element.name)}]".encode("ascii")
-        weak_fragment = _fragment(plain, keys.weak)
         self._plain.append(plain)
-        self._weak_fragments.append(weak_fragment)
-        self._without_key.append(plain)
-        self._with_weak.append(weak_fragment)
-        self._with_strict.append(_fragment(plain, keys.strict))
+        self._weak_fragments.append(_fragment(plain, keys.weak))
+        self._strict_fragments.append(_fragment(plain, keys.strict))
 
     def strong(
         self, element: ResolvedElement, strong_of: Callable[[ResolvedElement], str | None]

@@ -1,140 +1,234 @@
 """The scopes of all elements of a pipeline, each kept as what it adds to another one.
 
 A cache key lists a whole scope in order, and the scopes of a deep graph are
-large: all of them together hold a number of members that grows with the square
-of the elements.  But the run scope of an element begins with the run scope of
-its first dependency, so only the members that follow are stored.
+large: all of them together have a number of members that grows with the square
+of the elements.  But most scopes begin with the members of another one, so only
+what follows is stored.  That makes a tree of *prefixes*:
+
+- the run scope of an element, which continues the run scope of one of its dependencies;
+- a prefix continued by the run scope of an element, where many build scopes begin with that
+  prefix: it is what everything is built with, and each build needs other things besides.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pyroaring import BitMap
 
 from .._load.resolved import ResolvedElement
 
-NO_BASE = -1
+NO_PREFIX = -1
+
+# scopes that continue a prefix and are put together each for itself, before continuations are kept
+_USES_BEFORE_KEPT = 4
+# continuations that are kept, at most, for each element of the pipeline
+_KEPT_PER_ELEMENT = 4
+
+# what a step of a walk along the edges costs, in steps along a list
+_WALK_COST = 64
 
 
 class Scope(NamedTuple):
     """Elements in staging order, by their position in the pipeline."""
 
-    base: int  # the run scope of this element comes first; NO_BASE if there is no member at all
+    prefix: int  # the members of this prefix come first; NO_PREFIX if there is none
     rest: "array[int]"  # the members that follow
 
 
-_EMPTY = Scope(NO_BASE, array("I"))
+_EMPTY = Scope(NO_PREFIX, array("I"))
 
 
 class ScopeTable:
     """Build and run scopes of the elements of a pipeline.
 
-    Cost: time and memory grow with the elements, the edges and the members that
-    scopes add to their bases; besides, a compressed bitmap an element.
+    Cost: linear in elements, edges and the members that scopes add to their prefixes;
+    besides, a compressed bitmap an element.
 
     Args:
         elements: Every element, dependencies first; their `index` is the position here.
+
+    Attributes:
+        prefixes: The run scope of each element, by its index, then the continuations.
     """
 
     def __init__(self, elements: Sequence[ResolvedElement]) -> None:
-        self._elements = elements
+        self.prefixes: list[Scope] = []
         self._members: list[BitMap] = []  # of the run scopes
-        self._before: list[Scope] = []  # the run scopes without the element itself, which is the last
-        # a second way down the chain of bases that skips many of them, and the lengths of the chains
+        self._runtime: list[list[int]] = []  # direct dependencies
+        # a second way down from a run scope that skips many prefixes, and the lengths of the ways
         self._jumps: list[int] = []
         self._depths: list[int] = []
+        self._continuations: dict[int, dict[int, int]] = {}  # prefix -> element -> prefix
+        self._origins: list[tuple[int, int]] = []  # prefix and element of each continuation
+        self._uses: dict[int, int] = {}  # scopes that continue a prefix in no way that is kept
         for element in elements:
             self._append(element)
+        self._count = len(elements)
 
     def before(self, index: int) -> Scope:
         """What the element at INDEX needs at run time, without itself."""
-        return self._before[index]
+        prefix, rest = self.prefixes[index]
+        return Scope(prefix, rest[:-1])
 
     def build(self, element: ResolvedElement) -> Scope:
         """What is staged to build ELEMENT."""
-        if element.build_dependencies == element.runtime_dependencies:
-            return self._before[element.index]
-        return self._merge(element.build_dependencies)
+        dependencies = [dependency.index for dependency in element.build_dependencies]
+        runtime = self._runtime[element.index]
+        if dependencies == runtime:
+            return self.before(element.index)
+        prefix = NO_PREFIX
+        for position, index in enumerate(dependencies):
+            if prefix == NO_PREFIX:
+                prefix = index
+            elif dependencies[position:] == runtime:
+                return self._build_and_run(prefix, element.index)
+            elif index not in self._members_of(prefix):
+                longer = self._continued(prefix, index)
+                if longer is None:
+                    return Scope(prefix, self._rest(prefix, dependencies[position:]))
+                prefix = longer
+        return Scope(prefix, array("I"))
+
+    def _build_and_run(self, prefix: int, index: int) -> Scope:
+        """PREFIX and what the element at INDEX, which needs something at run time, adds with that."""
+        run_prefix, rest = self.before(index)
+        members = self._members_of(prefix)
+        longer = prefix if run_prefix in members else self._continued(prefix, run_prefix)
+        if longer is None:
+            return Scope(prefix, self._rest(prefix, self._runtime[index]))
+        return Scope(longer, array("I", [member for member in rest if member not in members]))
 
     def in_order(self, scope: Scope) -> list[int]:
         """The members of SCOPE, each once."""
-        parts: list[Iterable[int]] = [scope.rest]
-        base = scope.base
-        while base != NO_BASE:
-            parts.append((base,))
-            base, rest = self._before[base]
+        prefix, rest = scope
+        parts = [rest]
+        while prefix != NO_PREFIX:
+            prefix, rest = self.prefixes[prefix]
             parts.append(rest)
         order: list[int] = []
         for part in reversed(parts):
             order.extend(part)
         return order
 
+    # run scopes
+
     def _append(self, element: ResolvedElement) -> None:
-        scope = self._merge(element.runtime_dependencies)
-        members = BitMap() if scope.base == NO_BASE else self._members[scope.base].copy()
-        members.update(scope.rest)
-        members.add(element.index)
+        runtime = [dependency.index for dependency in element.runtime_dependencies]
+        prefix = NO_PREFIX
+        rest = array("I")
+        for position, index in enumerate(runtime):
+            if prefix == NO_PREFIX or self._begins_with(index, prefix):
+                prefix = index
+            elif index not in self._members[prefix]:
+                rest = self._rest(prefix, runtime[position:])
+                break
+        rest.append(element.index)
+        members = self._members_of(prefix).copy()
+        members.update(rest)
         members.run_optimize()
         self._members.append(members)
-        self._before.append(scope)
-        self._append_jump(scope.base)
+        self._runtime.append(runtime)
+        self.prefixes.append(Scope(prefix, rest))
+        self._append_jump(prefix)
 
-    def _merge(self, dependencies: Sequence[ResolvedElement]) -> Scope:
-        """The run scopes of DEPENDENCIES one after the other, each member where it comes first."""
-        if not dependencies:
-            return _EMPTY
-        base = dependencies[0].index
-        seen = self._members[base]  # copied before it is changed
-        rest = array("I")
-        for dependency in dependencies[1:]:
-            index = dependency.index
-            if index in seen:
-                # run scopes are closed: what it needs has come before as well
-                continue
-            if not rest:
-                if self._begins_with(index, base):
-                    base = index
-                    seen = self._members[base]
-                    continue
-                seen = seen.copy()
-            self._walk(dependency, seen, rest)
-        return Scope(base, rest)
+    def _rest(self, prefix: int, dependencies: Sequence[int]) -> "array[int]":
+        """What the run scopes of DEPENDENCIES add to PREFIX, in order."""
+        seen = self._members_of(prefix)
+        order = array("I")
+        for top in dependencies:
+            # run scopes are closed: what an element needs has come before if the element has
+            if top not in seen:
+                new = self._members[top] - seen
+                self._add_new(top, new, order)
+                seen = seen | new
+        return order
 
-    def _walk(self, element: ResolvedElement, seen: BitMap, order: "array[int]") -> None:
-        """Appends to ORDER what is not in SEEN of the run scope of ELEMENT; post-order, no recursion."""
-        seen.add(element.index)
-        stack = [(element.index, iter(element.runtime_dependencies))]
+    def _add_new(self, top: int, new: BitMap, order: "array[int]") -> None:
+        """Appends to ORDER the members of the run scope of TOP that are in NEW: all that are not seen."""
+        if len(new) == 1:
+            order.append(top)
+        elif len(new) * _WALK_COST < len(self._members[top]):
+            self._walk(top, new, order)
+        else:
+            wanted = set(new)
+            parts = []
+            index = top
+            while index in wanted:
+                prefix, rest = self.prefixes[index]
+                parts.append([member for member in rest if member in wanted])
+                index = prefix
+            for part in reversed(parts):
+                order.extend(part)
+
+    def _walk(self, top: int, new: BitMap, order: "array[int]") -> None:
+        """As above, at the cost of the edges of what is NEW; post-order, no recursion."""
+        pending = set(new)
+        pending.discard(top)
+        stack = [(top, iter(self._runtime[top]))]
         while stack:
             index, children = stack[-1]
             for child in children:
-                if child.index not in seen:
-                    seen.add(child.index)
-                    stack.append((child.index, iter(child.runtime_dependencies)))
+                if child in pending:
+                    pending.discard(child)
+                    stack.append((child, iter(self._runtime[child])))
                     break
             else:
                 stack.pop()
                 order.append(index)
 
-    # prefixes
-
-    def _append_jump(self, base: int) -> None:
-        """Adds the jump of an element; with them, the steps down a chain are the logarithm of its length."""
-        if base == NO_BASE:
-            self._jumps.append(NO_BASE)
+    def _append_jump(self, prefix: int) -> None:
+        """Adds the jump of a run scope; with them, the steps down are the logarithm of the way."""
+        if prefix == NO_PREFIX:
+            self._jumps.append(NO_PREFIX)
             self._depths.append(0)
             return
-        jump = self._jumps[base]
-        far = self._jumps[jump] if jump != NO_BASE else NO_BASE
+        jump = self._jumps[prefix]
+        far = self._jumps[jump] if jump != NO_PREFIX else NO_PREFIX
         depths = self._depths
-        is_even = far != NO_BASE and depths[base] - depths[jump] == depths[jump] - depths[far]
-        self._jumps.append(far if is_even else base)
-        self._depths.append(self._depths[base] + 1)
+        is_even = far != NO_PREFIX and depths[prefix] - depths[jump] == depths[jump] - depths[far]
+        self._jumps.append(far if is_even else prefix)
+        self._depths.append(depths[prefix] + 1)
 
-    def _begins_with(self, index: int, base: int) -> bool:
-        """Whether the run scope of the element at INDEX begins with the one of the element at BASE."""
-        while index > base:
+    def _begins_with(self, index: int, prefix: int) -> bool:
+        """Whether the run scope of the element at INDEX begins with that of the element at PREFIX."""
+        while index > prefix:
             # what an element needs is at a lower position
             jump = self._jumps[index]
-            index = jump if jump >= base else self._before[index].base
-        return index == base
+            index = jump if jump >= prefix else self.prefixes[index].prefix
+        return index == prefix
+
+    # continuations
+
+    def _members_of(self, prefix: int) -> BitMap:
+        """The members of PREFIX; not to be changed."""
+        if prefix == NO_PREFIX:
+            return BitMap()
+        if prefix < len(self._members):
+            return self._members[prefix]
+        before, index = self._origins[prefix - self._count]
+        return self._members_of(before) | self._members[index]
+
+    def _continued(self, prefix: int, index: int) -> int | None:
+        """PREFIX and what the run scope of the element at INDEX adds to it, as a prefix.
+
+        None if that is not kept.
+        """
+        if prefix < self._count and self._begins_with(index, prefix):
+            return index
+        uses = self._uses[prefix] = self._uses.get(prefix, 0) + 1
+        if uses <= _USES_BEFORE_KEPT or len(self._origins) > _KEPT_PER_ELEMENT * self._count:
+            return None
+        members = self._members_of(prefix)
+        known = self._continuations.setdefault(prefix, {})
+        missing = []
+        while index != NO_PREFIX and index not in members and index not in known:
+            missing.append(index)
+            index = self.prefixes[index].prefix
+        current = known.get(index, prefix)
+        for index in reversed(missing):
+            rest = [member for member in self.prefixes[index].rest if member not in members]
+            self.prefixes.append(Scope(current, array("I", rest)))
+            current = known[index] = self._count + len(self._origins)
+            self._origins.append((prefix, index))
+        return current
