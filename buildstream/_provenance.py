@@ -1,5 +1,6 @@
 """Where nodes come from: parsed files, and positions in them."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ class NodeFile:
         project: The project on whose behalf the file was loaded.
     """
 
-    __slots__ = ("displayname", "filename", "project", "shortname", "toplevel")
+    __slots__ = ("_parse", "_toplevel", "displayname", "filename", "project", "shortname")
 
     def __init__(
         self, filename: str, shortname: str, displayname: str, project: object | None = None
@@ -25,8 +26,22 @@ class NodeFile:
         self.shortname = shortname
         self.displayname = displayname
         self.project = project
-        # the tree as it was parsed, never changed; None while parsing
-        self.toplevel: MappingNode | None = None
+        self._toplevel: MappingNode | None = None
+        self._parse: Callable[[], MappingNode] | None = None
+
+    @property
+    def toplevel(self) -> "MappingNode | None":
+        """The tree as it was parsed, never changed; None while parsing, and for files that never were.
+
+        Few files are ever asked for it, by errors and by what writes refs back: it is parsed again then.
+        """
+        if self._toplevel is None and self._parse is not None:
+            self._toplevel = self._parse()
+        return self._toplevel
+
+    def set_parser(self, parse: "Callable[[], MappingNode]") -> None:
+        """Tells how the tree is made again."""
+        self._parse = parse
 
     def __reduce__(self) -> tuple[object, ...]:
         # only the names: a pickled node must not drag its whole file and project along
@@ -45,7 +60,6 @@ class ProvenanceInformation:
         "_node",
         "_project",
         "_shortname",
-        "_toplevel",
     )
 
     def __init__(self, node: "Node") -> None:
@@ -54,11 +68,15 @@ class ProvenanceInformation:
         self._filename = file.filename if file else ""
         self._shortname = file.shortname if file else ""
         self._displayname = file.displayname if file else ""
-        self._toplevel = file.toplevel if file else None
         self._project = file.project if file else None
         self._line = node._line + 1
         self._col = node._column
         self._is_synthetic = node._is_synthetic
+
+    @property
+    def _toplevel(self) -> "MappingNode | None":
+        file = self._node._file
+        return file.toplevel if file else None
 
     def __str__(self) -> str:
         if self._is_synthetic:

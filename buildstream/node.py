@@ -136,10 +136,8 @@ class ScalarNode(Node):
     def clone(self) -> "ScalarNode":
         """This node, or a stripped one if variable expansion left blanks around the text."""
         text = self.value
-        if text is None:
-            return self
-        stripped = text.strip()
-        if stripped == text:
+        # the text as it is is stripped to itself, the same object
+        if text is None or (stripped := text.strip()) is text:
             return self
         return ScalarNode(stripped, self._file, self._line, self._column)
 
@@ -386,6 +384,9 @@ class MappingNode(Node):
         default = self._default(key, default)
         if default is None or isinstance(default, Node):
             return default
+        if not default:
+            empty = MappingNode if type(default) is dict else SequenceNode
+            return empty(type(default)(), self._file, 0, -1)
         return _node_from_data(default, self._file, 0, -1)
 
     def _composite(self, target: "MappingNode") -> None:

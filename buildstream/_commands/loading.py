@@ -1,6 +1,8 @@
 """From target words to a pipeline with keys, the way every command starts."""
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -101,27 +103,39 @@ def load_names(
     if not names and not excepted:
         nothing = Pipeline([], KeyTable([]), is_strict=app.is_strict(project))
         return LoadedTargets(nothing, [], [], loader.projects)
-    with app.messenger.simple_task("Loading elements") as task:
-        app.on_element_loaded = lambda _: task.advance()
-        loaded, _ = project.loader.load([*names, *excepted])
-        project.complete()
-    with app.messenger.simple_task("Resolving elements") as task:
-        app.on_element_resolved = task.advance
-        resolved = [loader.resolver.resolve(element) for element in loaded]
-        elements = loader.resolver.elements
-        table = KeyTable(elements)
-        pipeline = Pipeline(elements, table, is_strict=app.is_strict(project))
-        app.services.pipeline = pipeline
-        task.set_maximum(len(elements))
-        table.compute()
-        for record in pipeline.records:
-            pipeline.refresh_keys(record)
+    with _collector_paused():
+        with app.messenger.simple_task("Loading elements") as task:
+            app.on_element_loaded = lambda _: task.advance()
+            loaded, _ = project.loader.load([*names, *excepted])
+            project.complete()
+        with app.messenger.simple_task("Resolving elements") as task:
+            app.on_element_resolved = task.advance
+            resolved = [loader.resolver.resolve(element) for element in loaded]
+            elements = loader.resolver.elements
+            table = KeyTable(elements)
+            pipeline = Pipeline(elements, table, is_strict=app.is_strict(project))
+            app.services.pipeline = pipeline
+            task.set_maximum(len(elements))
+            table.compute()
+            for record in pipeline.records:
+                pipeline.refresh_keys(record)
     loader.check_conflicts()
     _warn_of_projects(app, loader)
     targets = resolved[: len(names)]
     if drops_junctions:
         targets = [element for element in targets if element.kind != "junction"]
     return LoadedTargets(pipeline, targets, resolved[len(names) :], loader.projects)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No garbage collection meanwhile, and none of what was made: it lives as long as the command."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _warn_of_projects(app: "App", loader: ProjectLoader) -> None:

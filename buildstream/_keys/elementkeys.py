@@ -119,7 +119,7 @@ class KeyTable:
     def __init__(self, elements: Sequence[ResolvedElement]) -> None:
         self._elements = elements
         self._scopes = ScopeTable(elements)
-        self._tails: list[str | None] = []  # the documents after their dependencies
+        self._tails: list[tuple[str, ...] | None] = []  # the documents after their dependencies
         self._plain: list[bytes] = []  # fragments without key
         self._weak_fragments: list[bytes | None] = []
         self._strict_fragments: list[bytes | None] = []
@@ -178,11 +178,14 @@ class KeyTable:
         if state is None or tail is None or weak is None:
             return None
         weak_member = f',"weak-cache-key":"{weak}"' if weak else ""
-        state.update(f"]{tail}{weak_member}}}".encode("ascii"))
+        state.update("".join(["]", *tail, weak_member, "}"]).encode("ascii"))
         return state.hexdigest()
 
-    def _tail(self, element: ResolvedElement, sources: SourceKeys) -> str:
-        """Everything of the document that stands behind `dependencies`, but for the weak key."""
+    def _tail(self, element: ResolvedElement, sources: SourceKeys) -> tuple[str, ...]:
+        """Everything of the document that stands behind `dependencies`, but for the weak key.
+
+        In parts, of which the largest, the public data, is shared between elements.
+        """
         plugin = element.plugin
         build_root = canonical_json(element.variables.get("build-root"))
         parts = [
@@ -196,11 +199,11 @@ class KeyTable:
             environment = {name: value for name, value in element.environment.items() if name not in hidden}
             parts.append(f',"environment":{canonical_json(environment)}')
         parts.append(f',"fatal-warnings":{canonical_json(element.project.fatal_warnings)}')
-        parts.append(f',"public":{self._public_json(element)}')
+        head = "".join([*parts, ',"public":'])
+        end = f',"sources":{sources.entries}'
         if plugin.BST_RUN_COMMANDS:
-            parts.append(f',"sandbox":{canonical_json(element.sandbox.key_value())}')
-        parts.append(f',"sources":{sources.entries}')
-        return "".join(parts)
+            end = f',"sandbox":{canonical_json(element.sandbox.key_value())}{end}'
+        return head, self._public_json(element), end
 
     def _public_json(self, element: ResolvedElement) -> str:
         # the nodes live as long as the elements, so an identity is not used twice

@@ -60,7 +60,9 @@ class ScopeTable:
         self._jumps: list[int] = []
         self._depths: list[int] = []
         self._continuations: dict[int, dict[int, int]] = {}  # prefix -> element -> prefix
-        self._origins: list[tuple[int, int]] = []  # prefix and element of each continuation
+        self._origins: dict[int, tuple[int, int]] = {}  # prefix and element of each continuation
+        # (prefix, element) -> the prefix for their continuation without the element, its last member
+        self._before: dict[tuple[int, int], int] = {}
         self._uses: dict[int, int] = {}  # scopes that continue a prefix in no way that is kept
         for element in elements:
             self._append(element)
@@ -97,7 +99,13 @@ class ScopeTable:
         longer = prefix if run_prefix in members else self._continued(prefix, run_prefix)
         if longer is None:
             return Scope(prefix, self._rest(prefix, self._runtime[index]))
-        return Scope(longer, array("I", [member for member in rest if member not in members]))
+        new = array("I", [member for member in rest if member not in members])
+        if longer == prefix:
+            return Scope(prefix, new)
+        # what is built with PREFIX and needs the element begins in the same way: keep that
+        self.prefixes.append(Scope(longer, new))
+        self._before[prefix, index] = before = len(self.prefixes) - 1
+        return Scope(before, array("I"))
 
     def in_order(self, scope: Scope) -> list[int]:
         """The members of SCOPE, each once."""
@@ -148,22 +156,22 @@ class ScopeTable:
         """Appends to ORDER the members of the run scope of TOP that are in NEW: all that are not seen."""
         if len(new) == 1:
             order.append(top)
-        elif len(new) * _WALK_COST < len(self._members[top]):
-            self._walk(top, new, order)
-        else:
-            wanted = set(new)
-            parts = []
-            index = top
-            while index in wanted:
-                prefix, rest = self.prefixes[index]
-                parts.append([member for member in rest if member in wanted])
-                index = prefix
-            for part in reversed(parts):
-                order.extend(part)
+            return
+        # run scopes are closed: the prefixes of something seen have been seen
+        wanted = set(new)
+        parts = []
+        index = top
+        while index in wanted:
+            index, rest = self.prefixes[index]
+            parts.append(rest)
+        if len(wanted) * _WALK_COST < sum(map(len, parts)):
+            self._walk(top, wanted, order)
+            return
+        for part in reversed(parts):
+            order.extend([member for member in part if member in wanted])
 
-    def _walk(self, top: int, new: BitMap, order: "array[int]") -> None:
-        """As above, at the cost of the edges of what is NEW; post-order, no recursion."""
-        pending = set(new)
+    def _walk(self, top: int, pending: set[int], order: "array[int]") -> None:
+        """As above, at the cost of the edges of what is PENDING; post-order, no recursion."""
         pending.discard(top)
         stack = [(top, iter(self._runtime[top]))]
         while stack:
@@ -206,7 +214,7 @@ class ScopeTable:
             return BitMap()
         if prefix < len(self._members):
             return self._members[prefix]
-        before, index = self._origins[prefix - self._count]
+        before, index = self._origins[prefix]
         return self._members_of(before) | self._members[index]
 
     def _continued(self, prefix: int, index: int) -> int | None:
@@ -227,8 +235,11 @@ class ScopeTable:
             index = self.prefixes[index].prefix
         current = known.get(index, prefix)
         for index in reversed(missing):
-            rest = [member for member in self.prefixes[index].rest if member not in members]
-            self.prefixes.append(Scope(current, array("I", rest)))
-            current = known[index] = self._count + len(self._origins)
-            self._origins.append((prefix, index))
+            scope = Scope(self._before.get((prefix, index), NO_PREFIX), array("I", [index]))
+            if scope.prefix == NO_PREFIX:
+                new = [member for member in self.prefixes[index].rest if member not in members]
+                scope = Scope(current, array("I", new))
+            self.prefixes.append(scope)
+            current = known[index] = len(self.prefixes) - 1
+            self._origins[current] = (prefix, index)
         return current

@@ -12,6 +12,7 @@ from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node, ScalarNode, SequenceNode
 from .project import Project
+from .sandboxsettings import SandboxSettings, read_sandbox
 from .variables import Variables
 from .yaml import load_file
 
@@ -110,20 +111,21 @@ class KindDefaults:
         self.config = defaults.get_mapping("config", {})
         sandbox = second.sandbox if second else _empty()
         self.sandbox = SharedExpansion(_layered(sandbox, defaults.get_mapping("sandbox", {})))
-        # public data of elements that declare none: one node for each set of split rules
+        # of elements that declare none: by the identity of the expanded split rules, or section
         self._plain_public: dict[int, MappingNode] = {}
+        self._plain_sandbox: dict[int, SandboxSettings] = {}
 
     def compose_variables(self, element: MappingNode, name: str) -> Variables:
         """The variables of the element NAME, checked but not resolved yet."""
         if self._resolved is None:
             self._resolved = Variables(self.variables, self._project_variables)
-        own = element.get_mapping("variables", {})
-        composed = _empty()
-        composed.value.update(self.variables.value)
-        if own.value:
-            composed = self.variables.clone()
-            own._composite(composed)
+        own = element.get_mapping("variables", None)
+        if own is not None and own.value:
+            composed = _layered(self.variables, own)
             composed._assert_fully_composited()
+        else:
+            composed = _empty()
+            composed.value.update(self.variables.value)
         for protected in _PROTECTED:
             node = composed.get_node(protected, allow_none=True)
             if node is not None and not node._is_synthetic:
@@ -138,8 +140,8 @@ class KindDefaults:
 
     def compose_environment(self, element: MappingNode, variables: Variables) -> dict[str, str]:
         """The environment of an element, expanded."""
-        own = element.get_mapping("environment", {})
-        if own.value:
+        own = element.get_mapping("environment", None)
+        if own is not None and own.value:
             node = _layered(self.environment.node, own)
             node._assert_fully_composited()
             variables.expand(node)
@@ -158,8 +160,8 @@ class KindDefaults:
 
     def compose_public(self, element: MappingNode, variables: Variables) -> MappingNode:
         """The element's own public data; only split rules are inherited."""
-        own = element.get_mapping("public", {})
-        if not own.value:
+        own = element.get_mapping("public", None)
+        if own is None or not own.value:
             rules = self.split_rules.expanded(variables)
             rules._assert_fully_composited()
             shared = self._plain_public.get(id(rules))
@@ -184,13 +186,21 @@ class KindDefaults:
         variables.expand(config)
         return config
 
-    def compose_sandbox(self, element: MappingNode, variables: Variables) -> MappingNode:
-        """The `sandbox` section, expanded; not to be changed."""
-        own = element.get_mapping("sandbox", {})
-        if not own.value:
-            self.sandbox.node._assert_fully_composited()
-            return self.sandbox.expanded(variables)
-        node = _layered(self.sandbox.node, own)
-        node._assert_fully_composited()
-        variables.expand(node)
-        return node
+    def compose_sandbox(self, element: MappingNode, variables: Variables) -> SandboxSettings:
+        """The `sandbox` section.
+
+        Raises:
+            LoadError, PlatformError: As :func:`read_sandbox`.
+        """
+        own = element.get_mapping("sandbox", None)
+        if own is not None and own.value:
+            node = _layered(self.sandbox.node, own)
+            node._assert_fully_composited()
+            variables.expand(node)
+            return read_sandbox(node)
+        self.sandbox.node._assert_fully_composited()
+        shared = self.sandbox.expanded(variables)
+        settings = self._plain_sandbox.get(id(shared))
+        if settings is None:
+            settings = self._plain_sandbox[id(shared)] = read_sandbox(shared)
+        return settings

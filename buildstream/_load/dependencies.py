@@ -45,7 +45,9 @@ def read_declarations(node: MappingNode) -> list[Declaration]:
     """
     merged: dict[tuple[str | None, str], Declaration] = {}
     for key in DEPENDENCY_KEYS:
-        for entry in node.get_sequence(key, []):
+        if key not in node:
+            continue
+        for entry in node.get_sequence(key):
             for declaration in _read_entry(entry, key):
                 first = merged.setdefault((declaration.junction, declaration.name), declaration)
                 if first is not declaration:

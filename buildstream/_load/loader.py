@@ -144,8 +144,9 @@ class Loader:
 
     def _find(self, name: str, node: Node | None) -> LoadElement:
         """The element NAME of this project, or what a link or an override leads to."""
-        name = os.path.normpath(name)
         found = self._targets.get(name)
+        if found is None:
+            found = self._targets.get(name := os.path.normpath(name))
         if found is None:
             # an element that is overridden must exist all the same
             found = self._own(name, node)

@@ -16,7 +16,6 @@ from .pluginregistry import PluginType
 from .preflight import check_element
 from .refs import load_ref
 from .resolved import ResolvedElement, ResolvedSource
-from .sandboxsettings import read_sandbox
 from .services import Services
 from .sourcehost import SourceHost
 from .variables import Variables
@@ -103,12 +102,12 @@ class PipelineResolver:
             environment_nocache=nocache,
             public=public,
             config=config,
-            sandbox=read_sandbox(defaults.compose_sandbox(node, variables)),
+            sandbox=defaults.compose_sandbox(node, variables),
             description=node.get_str("description", ""),
         )
         host.bind(resolved)
         self._resolved[id(element)] = resolved
-        for index, source_node in enumerate(node.get_sequence("sources", [])):
+        for index, source_node in enumerate(node.get_sequence("sources", None) or ()):
             resolved.sources.append(self._source(element, resolved, index, source_node, variables))
         return resolved
 
@@ -254,9 +253,10 @@ def _children(element: LoadElement) -> Iterator[LoadElement]:
 def _check_mappings(node: MappingNode) -> None:
     """Sections that must be mappings if they are given at all."""
     for key in ("variables", "environment", "public", "config", "sandbox"):
-        node.get_mapping(key, {})
-    public = node.get_mapping("public", {})
-    public.get_mapping("bst", {}).get_mapping("split-rules", {})
+        node.get_mapping(key, None)
+    public = node.get_mapping("public", None)
+    if public is not None:
+        public.get_mapping("bst", {}).get_mapping("split-rules", {})
 
 
 def _check_source_provenance(element: LoadElement, provenance: MappingNode | None, cls: type) -> None:

@@ -5,6 +5,7 @@ several documents are refused.  The parser is loaded when the first file is read
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .._exceptions import LoadError
@@ -42,7 +43,7 @@ def load_file(
     shortname = shortname or path
     file = NodeFile(path, shortname, displayname or shortname, project)
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb", buffering=0) as stream:
             content = stream.read()
     except IsADirectoryError as error:
         raise LoadError(f"{path} is a directory", LoadErrorReason.LOADING_DIRECTORY) from error
@@ -62,22 +63,26 @@ def load_file(
 def load_text(text: str, file: NodeFile) -> MappingNode:
     """The YAML document TEXT, as a tree that belongs to the caller.
 
-    Sets ``file.toplevel`` to a tree of its own, in which nodes can be found after the caller's has changed.
+    ``file.toplevel`` is another tree, in which nodes can be found after the caller's has changed.
 
     Raises:
         LoadError: INVALID_YAML.
     """
+    tree = _parse(text, file)
+    file.set_parser(partial(_parse, text, file))
+    return tree
+
+
+def _parse(text: str, file: NodeFile) -> MappingNode:
     from yaml import YAMLError
     from yaml.cyaml import CParser
 
     try:
-        tree = _read_stream(CParser(text).get_event, file)
+        return _read_stream(CParser(text).get_event, file)
     except _RuleViolation as error:
         raise _invalid_yaml(file, "Malformed", str(error)) from error
     except YAMLError as error:
         raise _invalid_yaml(file, "Severely malformed", str(error)) from error
-    file.toplevel = tree
-    return tree.clone()
 
 
 def _invalid_yaml(file: NodeFile, severity: str, text: str) -> LoadError:
