@@ -9,10 +9,12 @@ SHAPE tells what element number i needs besides the base:
     chain  element i - 1
     tree   element (i - 1) // 4, so that everything hangs from a few
     mesh   i // 2 and i // 3 and i - 1: many ways lead to every element
+    layers five elements of the hundred before its own, at run time as well
+    deep   five of the hundred elements before it, at run time as well: long ways, large scopes
 
-KIND is `manual` (each element runs one command of a shell; the default) or
-`stack` (nothing is ever built; for loading and keys).  The element all.bst
-brings in everything.  The same arguments give the same project.
+KIND is `manual` (each element runs one command of a shell; the default),
+`import` (a source of one file) or `stack`; the last two need no sandbox.  The
+element all.bst brings in everything.  The same arguments give the same project.
 """
 
 import argparse
@@ -31,13 +33,19 @@ SHAPES: dict[str, Callable[[int], set[int]]] = {
     "chain": lambda i: {i - 1},
     "tree": lambda i: {(i - 1) // 4},
     "mesh": lambda i: {i // 2, i // 3, i - 1},
+    "layers": lambda i: {(i // 100 - 1) * 100 + (i * step + step) % 100 for step in _STEPS if i >= 100},
+    "deep": lambda i: {max(0, i - 1 - (i * step + step) % 100) for step in _STEPS},
 }
+_STEPS = (1, 7, 13, 31, 57)
+# shapes whose elements need each other at run time as well
+_RUNTIME = ("layers", "deep")
 
 
 def generate(directory: Path, shape: str, count: int, kind: str = "manual") -> None:
     """Writes a project of COUNT elements and all.bst into DIRECTORY, which is created."""
     elements = directory / "elements"
     elements.mkdir(parents=True)
+    is_runtime = shape in _RUNTIME
     (directory / "project.conf").write_text(
         f"name: {shape}-{count}\nmin-version: 2.0\nelement-path: elements\n"
         "environment:\n  PATH: /usr/bin:/bin:/usr/sbin:/sbin\n"
@@ -51,8 +59,15 @@ def generate(directory: Path, shape: str, count: int, kind: str = "manual") -> N
         needed |= needs
         path = elements / _name(number)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(_manual(number, sorted(needs)) if kind == "manual" else _stack(sorted(needs)))
-    (elements / "all.bst").write_text(_stack([number for number in range(count) if number not in needed]))
+        names = [_name(need) for need in sorted(needs)]
+        if kind == "manual":
+            path.write_text(_manual(number, names, is_runtime=is_runtime))
+        elif kind == "import":
+            path.write_text(_import(directory, number, names))
+        else:
+            path.write_text("kind: stack\n" + _list("depends", names))
+    tops = [_name(number) for number in range(count) if number not in needed]
+    (elements / "all.bst").write_text("kind: stack\n" + _list("depends", tops))
 
 
 def make_base(directory: Path) -> None:
@@ -77,16 +92,21 @@ def _list(key: str, names: list[str]) -> str:
     return f"{key}:\n" + "".join(f"- {name}\n" for name in names) if names else ""
 
 
-def _stack(needs: list[int]) -> str:
-    return "kind: stack\n" + _list("depends", [_name(number) for number in needs])
+def _import(directory: Path, number: int, names: list[str]) -> str:
+    content = directory / "files" / f"{number:04d}"
+    content.mkdir(parents=True)
+    (content / f"{number}.txt").write_text(f"{number}\n")
+    return f"kind: import\nsources:\n- kind: local\n  path: files/{content.name}\n" + _list("depends", names)
 
 
-def _manual(number: int, needs: list[int]) -> str:
+def _manual(number: int, names: list[str], *, is_runtime: bool) -> str:
+    if is_runtime:
+        needs = _list("build-depends", ["base.bst"]) + _list("depends", names)
+    else:
+        needs = _list("build-depends", ["base.bst", *names])
     return (
-        "kind: manual\n"
-        + _list("build-depends", ["base.bst", *[_name(need) for need in needs]])
-        + "config:\n  install-commands:\n"
-        + f'  - mkdir -p "%{{install-root}}/parts" && echo {number} > "%{{install-root}}/parts/{number}"\n'
+        f"kind: manual\n{needs}config:\n  install-commands:\n"
+        f'  - mkdir -p "%{{install-root}}/parts" && echo {number} > "%{{install-root}}/parts/{number}"\n'
     )
 
 
@@ -98,7 +118,7 @@ def main() -> None:
     parser.add_argument("shape", choices=list(SHAPES))
     parser.add_argument("count", type=int)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--kind", choices=["manual", "stack"], default="manual")
+    parser.add_argument("--kind", choices=["manual", "import", "stack"], default="manual")
     arguments = parser.parse_args()
     if os.path.lexists(arguments.directory):
         parser.error(f"{arguments.directory} exists")

@@ -8,14 +8,14 @@ that both see the machine in the same moods.  Every run has caches and
 configuration of its own, in memory where the machine has /dev/shm.
 
 The table gives, for both, minimum and median of the wall time and the median of
-the processor time, in seconds, and how many times faster the candidate is
-(ratio of the medians, and of the processor times).
+the processor time, in seconds, the largest resident memory of one process, in
+MiB, and how many times faster the candidate is (ratio of the medians, and of
+the processor times).
 """
 
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -31,6 +31,7 @@ from generate import generate
 _MEMORY = "/dev/shm"
 _ELEMENT_COUNT = 200
 _SHOW_COUNT = 1000
+_DEEP_COUNT = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Sample:
 
     wall_s: float
     cpu_s: float  # of the program and all its children
+    memory_mib: float  # the largest resident set of the program or one of its children
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,14 @@ class Samples:
 
 
 _BUILD = ("--builders", "2", "--no-interactive", "build", "all.bst")
+_SHOW = ("show", "--format", "%{name} %{full-key} %{state}", "all.bst")
 
 CASES = (
     Case("version", ("--version",)),
-    Case("show 1000", ("show", "--format", "%{name} %{full-key} %{state}", "all.bst"), "show"),
+    Case("show 1000", _SHOW, "show"),
+    Case("show layers", _SHOW, "layers"),
+    Case("show imports", _SHOW, "imports"),
+    Case("show deep", _SHOW, "deep"),
     Case("build nothing", _BUILD, "wide", prepare=_BUILD),
     Case("build wide", _BUILD, "wide"),
     Case("build chain", _BUILD, "chain"),
@@ -71,6 +77,9 @@ CASES = (
 
 _PROJECTS: dict[str, Callable[[Path], None]] = {
     "show": lambda directory: generate(directory, "mesh", _SHOW_COUNT, "stack"),
+    "layers": lambda directory: generate(directory, "layers", _SHOW_COUNT),
+    "imports": lambda directory: generate(directory, "tree", _SHOW_COUNT, "import"),
+    "deep": lambda directory: generate(directory, "deep", _DEEP_COUNT),
     "wide": lambda directory: generate(directory, "wide", _ELEMENT_COUNT),
     "chain": lambda directory: generate(directory, "chain", _ELEMENT_COUNT),
 }
@@ -112,16 +121,19 @@ def _run(program: str, arguments: Sequence[str], directory: Path, home: Path) ->
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_DATA_HOME": str(home / "data"),
     }
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started_s = time.perf_counter()
-    run = subprocess.run(
-        [program, *arguments], cwd=directory, env=environment, capture_output=True, text=True, check=False
-    )
-    wall_s = time.perf_counter() - started_s
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if run.returncode != 0:
-        sys.exit(f"{program} {' '.join(arguments)}: status {run.returncode}\n{run.stderr[-4000:]}")
-    return Sample(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    output = home / "output"
+    with output.open("wb") as stream:
+        started_s = time.perf_counter()
+        process = subprocess.Popen(
+            [program, *arguments], cwd=directory, env=environment, stdout=stream, stderr=stream
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - started_s
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        text = output.read_text(errors="replace")
+        sys.exit(f"{program} {' '.join(arguments)}: status {process.returncode}\n{text[-4000:]}")
+    return Sample(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def _wait_for_leftovers(home: Path) -> None:
@@ -146,7 +158,8 @@ def _line(name: str, samples: Samples) -> str:
         walls = [run.wall_s for run in runs]
         cpu_s = statistics.median(run.cpu_s for run in runs)
         medians.append((statistics.median(walls), cpu_s))
-        cells.append(f"{min(walls):9.3f}{medians[-1][0]:9.3f}{cpu_s:9.3f}")
+        memory_mib = max(run.memory_mib for run in runs)
+        cells.append(f"{min(walls):9.3f}{medians[-1][0]:9.3f}{cpu_s:9.3f}{memory_mib:7.0f}")
     (reference_s, reference_cpu_s), (candidate_s, candidate_cpu_s) = medians
     cells.append(f"{reference_s / candidate_s:7.2f}x {reference_cpu_s / max(candidate_cpu_s, 1e-9):7.2f}x")
     return " | ".join(cells)
@@ -173,7 +186,7 @@ def main() -> None:
             for case in cases:
                 results[case.name].reference.append(bench.measure(programs[0], case))
                 results[case.name].candidate.append(bench.measure(programs[1], case))
-    columns = [f"{who}: min, median, cpu" for who in ("reference", "candidate")]
+    columns = [f"{who}: min, median, cpu, MiB" for who in ("reference", "candidate")]
     print(" | ".join([f"{'case':<14}", *columns, "faster: wall, cpu"]))
     for case in cases:
         print(_line(case.name, results[case.name]))

@@ -121,6 +121,9 @@ class Loader:
                     break
             else:
                 frame.element.set_dependencies(frame.resolved)
+                if frame.element.kind not in FIRST_PASS_KINDS:
+                    # those of junctions and links are an error, told when somebody goes through them
+                    frame.element.declarations = []
                 stack.pop()
 
     def _load_dependency(self, element: LoadElement, declaration: Declaration) -> LoadElement:
