@@ -9,6 +9,7 @@ from .._exceptions import PluginError
 # an escaped DEL, that is one with an even number of backslashes before it
 _ESCAPED_DEL = re.compile(r"(?<!\\)((?:\\\\)*)\\u007f")
 _encoder = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_encode_text = json.encoder.encode_basestring_ascii  # what the encoder does with a text, without its set-up
 _EXPONENT = re.compile(r"e-0(\d)$")
 
 
@@ -17,7 +18,7 @@ def canonical_json(value: object) -> str:
 
     VALUE is made of dict with str keys, list, tuple, str, bool, int and None.
     """
-    text = _encoder.encode(value)
+    text = _encode_text(value) if type(value) is str else _encoder.encode(value)
     if "\\u007f" in text:
         text = _ESCAPED_DEL.sub("\\1\x7f", text)
     return text
@@ -50,6 +51,8 @@ def _json_of(value: object, plugin: object) -> str:
         return canonical_json(value)
     if isinstance(value, float):
         return _EXPONENT.sub(r"e-\1", canonical_json(value))
+    if type(value) is list and all(type(item) is str for item in value):
+        return canonical_json(value)
     if isinstance(value, (list, tuple)):
         return "[" + ",".join([_json_of(item, plugin) for item in value]) + "]"
     if isinstance(value, dict):

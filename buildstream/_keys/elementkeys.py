@@ -6,7 +6,7 @@ of scopes is kept, and copied for every scope that begins with it.  So the cost
 grows with the members that scopes add to their prefixes, not with their sizes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -88,10 +88,10 @@ class _ScopeHashes:
         """A copy of STATE, which has taken in the prefix of SCOPE, that has taken in the rest."""
         if state is None:
             return None
-        fragments = [self._fragments[index] for index in scope.rest]
-        if None in fragments:
-            return None
-        text = b"".join(fragments)  # type: ignore[arg-type]  # just checked
+        try:
+            text = b"".join(map(self._fragments.__getitem__, scope.rest))  # type: ignore[arg-type]
+        except TypeError:
+            return None  # a fragment is not known
         extended = state.copy()
         extended.update(text[1:] if scope.prefix == NO_PREFIX else text)
         return extended
@@ -126,7 +126,8 @@ class KeyTable:
         self._without_key = _ScopeHashes(self._scopes, self._plain)
         self._with_weak = _ScopeHashes(self._scopes, self._weak_fragments)
         self._with_strict = _ScopeHashes(self._scopes, self._strict_fragments)
-        self._texts: dict[int, str] = {}  # canonical JSON of shared public data, by identity
+        # canonical JSON of what elements share: by identity, or by value where that can be hashed
+        self._texts: dict[Hashable, str] = {}
         self.keys: list[ElementKeys] = [ElementKeys() for _ in elements]
 
     def compute(self, progress: Callable[[], None] | None = None) -> None:
@@ -194,21 +195,29 @@ class KeyTable:
             f',"element-plugin-name":{canonical_json(plugin.get_kind())}',
             f',"element-plugin-version":{int(plugin.BST_ARTIFACT_VERSION)}',
         ]
-        if plugin.BST_RUN_COMMANDS:
-            hidden = element.environment_nocache
-            environment = {name: value for name, value in element.environment.items() if name not in hidden}
-            parts.append(f',"environment":{canonical_json(environment)}')
-        parts.append(f',"fatal-warnings":{canonical_json(element.project.fatal_warnings)}')
-        head = "".join([*parts, ',"public":'])
         end = f',"sources":{sources.entries}'
         if plugin.BST_RUN_COMMANDS:
-            end = f',"sandbox":{canonical_json(element.sandbox.key_value())}{end}'
-        return head, self._public_json(element), end
+            parts.append(f',"environment":{self._environment_json(element)}')
+            sandbox = self._shared_json(element.sandbox, element.sandbox.key_value)
+            end = f',"sandbox":{sandbox}{end}'
+        fatal = element.project.fatal_warnings
+        parts.append(f',"fatal-warnings":{self._shared_json(id(fatal), lambda: fatal)},"public":')
+        return "".join(parts), self._public_json(element), end
+
+    def _environment_json(self, element: ResolvedElement) -> str:
+        hidden = element.environment_nocache
+        environment = {name: value for name, value in element.environment.items() if name not in hidden}
+        if not all(type(value) is str for value in environment.values()):
+            return canonical_json(environment)
+        return self._shared_json(tuple(environment.items()), lambda: environment)
+
+    def _shared_json(self, identity: Hashable, value: Callable[[], object]) -> str:
+        """Canonical JSON of VALUE, made once for everything of one IDENTITY."""
+        text = self._texts.get(identity)
+        if text is None:
+            text = self._texts[identity] = canonical_json(value())
+        return text
 
     def _public_json(self, element: ResolvedElement) -> str:
-        # the nodes live as long as the elements, so an identity is not used twice
-        text = self._texts.get(id(element.public))
-        if text is None:
-            text = canonical_json(element.public.strip_node_info())
-            self._texts[id(element.public)] = text
-        return text
+        # nodes live as long as the elements, so an identity is not used twice
+        return self._shared_json(id(element.public), element.public.strip_node_info)

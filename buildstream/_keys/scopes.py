@@ -168,7 +168,7 @@ class ScopeTable:
             self._walk(top, wanted, order)
             return
         for part in reversed(parts):
-            order.extend([member for member in part if member in wanted])
+            order.extend(filter(wanted.__contains__, part))
 
     def _walk(self, top: int, pending: set[int], order: "array[int]") -> None:
         """As above, at the cost of the edges of what is PENDING; post-order, no recursion."""

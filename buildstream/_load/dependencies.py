@@ -1,13 +1,11 @@
 """Reading the dependency lists of an element (format sections 6.2 and 6.3)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .._exceptions import LoadError
+from .._utils_nearmiss import did_you_mean
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node, ScalarNode, SequenceNode
-
-DEPENDENCY_KEYS = ("build-depends", "runtime-depends", "depends")
 
 
 class DependencyType:
@@ -18,6 +16,12 @@ class DependencyType:
     ALL = 3
 
 
+# what a plain name stands for, by the list that it is in
+_KINDS = {
+    "build-depends": DependencyType.BUILD,
+    "runtime-depends": DependencyType.RUNTIME,
+    "depends": DependencyType.ALL,
+}
 _TYPES = {"build": DependencyType.BUILD, "runtime": DependencyType.RUNTIME, "all": DependencyType.ALL}
 
 
@@ -44,11 +48,16 @@ def read_declarations(node: MappingNode) -> list[Declaration]:
     The three lists are removed from NODE.
     """
     merged: dict[tuple[str | None, str], Declaration] = {}
-    for key in DEPENDENCY_KEYS:
+    for key, kinds in _KINDS.items():
         if key not in node:
             continue
         for entry in node.get_sequence(key):
-            for declaration in _read_entry(entry, key):
+            if type(entry) is ScalarNode:
+                junction, name = split_element_path(entry.as_str() or "")
+                declarations = [Declaration(name, junction, kinds, False, entry)]
+            else:
+                declarations = _read_mapping(entry, key, kinds)
+            for declaration in declarations:
                 first = merged.setdefault((declaration.junction, declaration.name), declaration)
                 if first is not declaration:
                     first.kinds |= declaration.kinds
@@ -64,25 +73,12 @@ def split_element_path(path: str) -> tuple[str | None, str]:
     return junction or None, name
 
 
-def _read_entry(entry: Node, key: str) -> Iterator[Declaration]:
-    default = DependencyType.ALL
-    if key == "build-depends":
-        default = DependencyType.BUILD
-    elif key == "runtime-depends":
-        default = DependencyType.RUNTIME
-    if isinstance(entry, ScalarNode):
-        junction, name = split_element_path(entry.as_str() or "")
-        yield Declaration(name, junction, default, False, entry)
-    elif isinstance(entry, MappingNode):
-        yield from _read_mapping(entry, key, default)
-    else:
+def _read_mapping(entry: Node, key: str, kinds: int) -> list[Declaration]:
+    if not isinstance(entry, MappingNode):
         raise LoadError(
             f"{entry.get_provenance()}: A dependency is given as the name of an element or as a dictionary",
             LoadErrorReason.INVALID_DATA,
         )
-
-
-def _read_mapping(entry: MappingNode, key: str, kinds: int) -> Iterator[Declaration]:
     allowed = ["filename", "junction", "strict", "config"]
     if key == "depends":
         allowed.append("type")
@@ -94,6 +90,7 @@ def _read_mapping(entry: MappingNode, key: str, kinds: int) -> Iterator[Declarat
                 f"{type_node.get_provenance()}: Dependency type '{type_node.as_str()}' is not one of "
                 f"'{', '.join(_TYPES)}'",
                 LoadErrorReason.INVALID_DATA,
+                detail=did_you_mean(type_node.as_str(), _TYPES),
             )
         kinds = _TYPES[type_node.as_str()]
     is_strict = _read_strict(entry, kinds)
@@ -105,6 +102,7 @@ def _read_mapping(entry: MappingNode, key: str, kinds: int) -> Iterator[Declarat
         )
     configs = [] if config is None else [config]
     explicit = entry.get_str("junction", None)
+    declarations = []
     for filename in _filenames(entry):
         junction, name = split_element_path(filename.as_str() or "")
         if explicit is not None:
@@ -115,7 +113,8 @@ def _read_mapping(entry: MappingNode, key: str, kinds: int) -> Iterator[Declarat
                     LoadErrorReason.INVALID_DATA,
                 )
             junction = explicit or None
-        yield Declaration(name, junction, kinds, is_strict, entry, list(configs))
+        declarations.append(Declaration(name, junction, kinds, is_strict, entry, list(configs)))
+    return declarations
 
 
 def _read_strict(entry: MappingNode, kinds: int) -> bool:
