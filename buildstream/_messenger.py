@@ -169,6 +169,15 @@ class Messenger:
             self._sink(message)
 
     @contextmanager
+    def diverted(self, sink: Callable[[Message], None]) -> Iterator[None]:
+        """Messages of all threads go to SINK meanwhile."""
+        previous, self._sink = self._sink, sink
+        try:
+            yield
+        finally:
+            self._sink = previous
+
+    @contextmanager
     def activity(
         self,
         name: str,

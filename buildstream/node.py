@@ -16,6 +16,7 @@ from typing import Any, TypeVar, overload
 
 from ._exceptions import LoadError
 from ._provenance import NodeFile, ProvenanceInformation
+from ._utils_nearmiss import did_you_mean
 from .exceptions import LoadErrorReason
 
 __all__ = ["MappingNode", "Node", "NodeFile", "ProvenanceInformation", "ScalarNode", "SequenceNode"]
@@ -126,8 +127,9 @@ class ScalarNode(Node):
             return constraint(self.value)
         except ValueError:
             members: Iterable[Any] = constraint  # type: ignore[assignment]  # an enumeration class
-            valid = ", ".join(str(member.value) for member in members)
-            raise _invalid(self, f"Value of '{self._key()}' should be one of '{valid}'") from None
+            values = [str(member.value) for member in members]
+            text = f"Value of '{self._key()}' should be one of '{', '.join(values)}'"
+            raise _invalid(self, text, did_you_mean(self.value or "", values)) from None
 
     def is_none(self) -> bool:
         """Whether the value is None."""
@@ -365,7 +367,7 @@ class MappingNode(Node):
             )
         for key, value in self.value.items():
             if key not in valid_keys:
-                raise _invalid(value, f"Unexpected key: {key}")
+                raise _invalid(value, f"Unexpected key: {key}", did_you_mean(key, valid_keys))
 
     def clone(self) -> "MappingNode":
         entries = {key: value.clone() for key, value in self.value.items()}
@@ -434,8 +436,8 @@ class MappingNode(Node):
         return _find_path(self, node)
 
 
-def _invalid(node: Node, text: str) -> LoadError:
-    return LoadError(f"{node.get_provenance()}: {text}", LoadErrorReason.INVALID_DATA)
+def _invalid(node: Node, text: str, detail: str | None = None) -> LoadError:
+    return LoadError(f"{node.get_provenance()}: {text}", LoadErrorReason.INVALID_DATA, detail=detail)
 
 
 def _wrong_type(node: Node, key: str, expected: str) -> LoadError:

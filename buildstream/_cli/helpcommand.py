@@ -14,8 +14,9 @@ def help_(context: click.Context, command: tuple[str, ...]) -> None:
     for count, word in enumerate(command, start=1):
         found = current.get_command(current_context, word) if isinstance(current, click.Group) else None
         if found is None:
-            words = " ".join(command[:count])
-            click.echo(f"Not a valid command: '{context.parent.info_name} {words}'", err=True)
+            program = context.parent.info_name
+            click.echo(f"Not a valid command: '{program} {' '.join(command[:count])}'", err=True)
+            _suggest(word, current, current_context)
             context.exit(255)
         current = found
         current_context = click.Context(
@@ -25,3 +26,13 @@ def help_(context: click.Context, command: tuple[str, ...]) -> None:
     if isinstance(current, click.Group):
         group = f"{' '.join(command)} " if command else ""
         click.echo(f"\nFor usage on a specific command: bst help {group}COMMAND", err=True)
+
+
+def _suggest(word: str, command: click.Command, context: click.Context) -> None:
+    """Asks whether the sub-command of COMMAND was meant that WORD resembles most."""
+    from .._utils_nearmiss import did_you_mean
+
+    known = command.list_commands(context) if isinstance(command, click.Group) else ()
+    hint = did_you_mean(word, known)
+    if hint is not None:
+        click.echo(hint, err=True)

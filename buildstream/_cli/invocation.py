@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._ui.style import Paint
     from .frontend import FrontEnd
 
-_FAILURE = 255
+FAILURE = 255
 
 _Value = TypeVar("_Value")
 
@@ -195,7 +195,7 @@ def execute(context: click.Context, command: Callable[[Invocation], int | None])
     except RecursionError:
         message = "Dependency depth is too large. Maximum recursion depth exceeded."
         click.echo(f"RecursionError: {message}", err=True)
-        status = _FAILURE
+        status = FAILURE
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except OSError as error:
@@ -276,7 +276,7 @@ def _end_with_error(error: "BstError", invocation: Invocation | None) -> int:
     record_errors(os.environ, main=error, task=task if isinstance(task, BstError) else None)
     is_debugging = invocation is not None and invocation.is_debugging
     click.echo(render_error(error, debug=is_debugging), err=True, nl=False)
-    return _FAILURE
+    return FAILURE
 
 
 def _end_with_bug(error: Exception, invocation: Invocation | None) -> int:
@@ -289,7 +289,7 @@ def _end_with_bug(error: Exception, invocation: Invocation | None) -> int:
         click.echo(f"BUG: {error}\n\n{detail}", err=True)
     else:
         invocation.messenger.send(MessageType.BUG, str(error), detail=detail)
-    return _FAILURE
+    return FAILURE
 
 
 def _choose(given: _Value | None, configured: _Value) -> _Value:

@@ -7,6 +7,7 @@ from .artifacts import artifact
 from .elements import build, shell, show
 from .helpcommand import help_
 from .initialize import init
+from .lint import lint
 from .options import CONTEXT_SETTINGS, GlobalOptions
 from .sources import source
 from .workspaces import workspace
@@ -70,5 +71,5 @@ def bst(context: click.Context, /, **options: object) -> None:
     context.obj = GlobalOptions(**options)  # type: ignore[arg-type]  # named and typed by the decorators
 
 
-for _command in (help_, init, build, show, shell, source, workspace, artifact):
+for _command in (help_, init, build, show, lint, shell, source, workspace, artifact):
     bst.add_command(_command)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from .._act.services import EngineServices, StorePaths
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .._load.resolved import ResolvedElement
     from .._schedule.scheduler import Decision, Scheduler
     from .._store.cas import Cas
+    from ..node import MappingNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,12 @@ class App:
                 if directory is not None:
                     self._loader = self._open_loader(directory)
         return self._loader
+
+    def reopen_project(self, amend: "Callable[[MappingNode], object]") -> ProjectLoader | None:
+        """Like :meth:`open_project`, but with a new loader; AMEND may change what is read from files."""
+        self._load_settings = replace(self._load_settings, amend=amend)
+        self._is_project_open = False
+        return self.open_project()
 
     def _open_loader(self, directory: str) -> ProjectLoader | None:
         loader = ProjectLoader(

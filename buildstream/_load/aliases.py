@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
-from ..node import MappingNode
+from ..node import MappingNode, ScalarNode
 from .mirrors import make_mirror
 from .variables import Variables
 
@@ -71,6 +71,10 @@ class AliasTable:
         if alias not in self._aliases:
             return None
         return self._aliases.get_str(alias)
+
+    def node(self, alias: str) -> ScalarNode:
+        """Where the address of ALIAS, which is declared, is written."""
+        return self._aliases.get_scalar(alias)
 
     def names(self) -> list[str]:
         """Every alias that is declared."""

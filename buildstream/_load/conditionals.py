@@ -1,6 +1,7 @@
 """Conditionals `(?)` and assertions `(!)` of YAML trees (format 4.7)."""
 
 from .._exceptions import LoadError
+from .._utils_nearmiss import did_you_mean
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node, ScalarNode, SequenceNode
 from .expressions import Conditions, ExpressionError
@@ -49,7 +50,11 @@ def _process_own_conditionals(node: MappingNode, conditions: Conditions, restric
         try:
             applies = conditions.evaluate(expression)
         except ExpressionError as error:
-            raise LoadError(f"{item.get_provenance()}: {error}", LoadErrorReason.EXPRESSION_FAILED) from error
+            raise LoadError(
+                f"{item.get_provenance()}: {error}",
+                LoadErrorReason.EXPRESSION_FAILED,
+                detail=did_you_mean(error.undefined, conditions.names()) if error.undefined else None,
+            ) from error
         if type(fragment) is not MappingNode:
             raise LoadError(
                 f"{item.get_provenance()}: Only values of type 'dict' can be composed.",

@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from .._exceptions import LoadError
+from .._utils_nearmiss import nearest_word
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node
 from .yaml import load_file
@@ -28,7 +29,9 @@ def load_element_file(project: "Project", name: str, node: Node | None) -> Mappi
     _check_name(name, node)
     path = os.path.join(project.element_path, name)
     try:
-        return load_file(path, name, displayname=project.display(name), project=project)
+        tree = load_file(path, name, displayname=project.display(name), project=project)
+        project.settings.amend(tree)
+        return tree
     except LoadError as error:
         if error.reason == LoadErrorReason.MISSING_FILE:
             raise _missing_element(project, name, node) from error
@@ -63,7 +66,9 @@ def _missing_element(project: "Project", name: str, node: Node | None) -> LoadEr
     where = f"elements directory '{project.element_path}'"
     if project.junction:
         where = f"project referred to by junction element '{project.junction.full_name}'"
-    suggestion = _within_element_path(project, name) or _similar_name(project, name)
+    suggestion = (
+        _within_element_path(project, name) or _elsewhere(project, name) or _similar_name(project, name)
+    )
     return LoadError(
         f"{prefix_of(node)}Could not find element '{name}' in {where}",
         LoadErrorReason.MISSING_FILE,
@@ -82,12 +87,22 @@ def _within_element_path(project: "Project", name: str) -> str | None:
 
 def _similar_name(project: "Project", name: str) -> str | None:
     """The most similar name of a file in the same folder."""
-    from difflib import get_close_matches
-
     folder, base = os.path.split(name)
     try:
-        names = [n for n in os.listdir(os.path.join(project.element_path, folder)) if n.endswith(".bst")]
+        files = os.listdir(os.path.join(project.element_path, folder))
     except OSError:
         return None
-    matches = get_close_matches(base, names, n=1, cutoff=0.7)
-    return os.path.join(folder, matches[0]) if matches else None
+    # the suffix would make all short names alike
+    stems = [file.removesuffix(".bst") for file in files if file.endswith(".bst")]
+    nearest = nearest_word(base.removesuffix(".bst"), stems)
+    return os.path.join(folder, f"{nearest}.bst") if nearest is not None else None
+
+
+def _elsewhere(project: "Project", name: str) -> str | None:
+    """The element in another folder whose file is called the same."""
+    base = os.path.basename(name)
+    for folder, folders, files in os.walk(project.element_path):
+        folders.sort()
+        if base in files:
+            return os.path.relpath(os.path.join(folder, base), project.element_path)
+    return None

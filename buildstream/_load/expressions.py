@@ -41,11 +41,20 @@ _RESERVED = frozenset(
     ]
 )
 _UNDEFINED = object()
+# what Jinja2 says of it
+_UNDEFINED_NAME = re.compile(r"'(\w+)' is undefined")
 _TEMPLATE = "{{% if {} %}} True {{% else %}} False {{% endif %}}"
 
 
 class ExpressionError(Exception):
-    """An expression does not parse or can't be evaluated; the text says why."""
+    """An expression does not parse or can't be evaluated; the text says why.
+
+    UNDEFINED is the name that it refers to although there is nothing of this name, if that is why.
+    """
+
+    def __init__(self, text: str, *, undefined: str | None = None) -> None:
+        super().__init__(text)
+        self.undefined = undefined
 
 
 class _NotPlain(Exception):
@@ -63,6 +72,10 @@ class Conditions:
         self._values = values
         self._results: dict[str, bool] = {}
         self._environment: Any = None  # Jinja2's, made when it is first needed
+
+    def names(self) -> list[str]:
+        """What expressions may refer to."""
+        return list(self._values)
 
     def evaluate(self, text: str) -> bool:
         """Whether the expression TEXT is true.
@@ -88,7 +101,11 @@ class Conditions:
         try:
             output = self._environment.from_string(_TEMPLATE.format(text)).render(self._values)
         except Exception as error:  # an expression can raise anything: it calls methods and divides
-            raise ExpressionError(f"Failed to evaluate expression ({text}): {error}") from error
+            undefined = _UNDEFINED_NAME.fullmatch(str(error))
+            raise ExpressionError(
+                f"Failed to evaluate expression ({text}): {error}",
+                undefined=undefined[1] if undefined else None,
+            ) from error
         if output not in (" True ", " False "):
             raise ExpressionError(f"Failed to evaluate expression: {text}")
         return bool(output == " True ")

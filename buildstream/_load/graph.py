@@ -35,7 +35,7 @@ def check_cycles(targets: Iterable[LoadElement]) -> list[LoadElement]:
                 if id(child) in done:
                     continue
                 if id(child) in path:
-                    raise _cycle_error(child, list(path.values()))
+                    raise cycle_error(child, list(path.values()))
                 path[id(child)] = child
                 stack.append((child, iter(child.dependencies)))
                 break
@@ -48,7 +48,8 @@ def check_cycles(targets: Iterable[LoadElement]) -> list[LoadElement]:
     return order
 
 
-def _cycle_error(element: LoadElement, path: list[LoadElement]) -> LoadError:
+def cycle_error(element: LoadElement, path: list[LoadElement]) -> LoadError:
+    """The error for a chain of dependencies that leads back to ELEMENT, a member of PATH, from its end."""
     start = next(position for position, member in enumerate(path) if member is element)
     chain = [member.full_name for member in path[start:]] + [element.full_name]
     return LoadError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .._exceptions import LoadError
+from .._utils_nearmiss import nearest_word
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node, ScalarNode, SequenceNode
 from .options import OptionPool
@@ -127,7 +128,7 @@ class Includes:
                 raise LoadError(
                     f"{include.get_provenance()}: {error}",
                     LoadErrorReason(error.reason),
-                    detail=error.detail,
+                    detail=error.detail or _similar_file(context.directory, path),
                 ) from error
             if is_expanded:
                 context.base_variables().expand(tree)
@@ -143,6 +144,15 @@ class _Position:
     chain: tuple[str, ...]
     only_local: bool
     evaluates_conditionals: bool
+
+
+def _similar_file(directory: str, path: str) -> str | None:
+    """A question whether the file beside PATH was meant whose name resembles it most, below DIRECTORY."""
+    folder, base = os.path.split(path)
+    if os.path.lexists(path) or not os.path.isdir(folder):
+        return None
+    nearest = nearest_word(base, os.listdir(folder))
+    return nearest and f"Did you mean '{os.path.relpath(os.path.join(folder, nearest), directory)}'?"
 
 
 def _take_includes(node: MappingNode) -> list[ScalarNode]:

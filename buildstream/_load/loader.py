@@ -87,13 +87,7 @@ class Loader:
         """
         elements = []
         for target in targets:
-            if os.path.isabs(target):
-                raise LoadError(
-                    f"The target '{target}' is not inside of the element path of the project",
-                    LoadErrorReason.INVALID_DATA,
-                    detail="Give the name of an element, relative to the element path.",
-                )
-            element = self._find_path(target, None)
+            element = self.find_target(target)
             self._expand(element)
             if element.kind == "junction":
                 self._progress(element.full_name)
@@ -104,6 +98,16 @@ class Loader:
 
     # elements
 
+    def find_target(self, target: str) -> LoadElement:
+        """The element that the word TARGET of a command line leads to, without what that depends on."""
+        if os.path.isabs(target):
+            raise LoadError(
+                f"The target '{target}' is not inside of the element path of the project",
+                LoadErrorReason.INVALID_DATA,
+                detail="Give the name of an element, relative to the element path.",
+            )
+        return self._find_path(target, None)
+
     def _expand(self, top: LoadElement) -> None:
         """Loads everything that TOP depends on, depth first, without recursion."""
         if top.is_expanded:
@@ -113,7 +117,7 @@ class Loader:
         while stack:
             frame = stack[-1]
             for declaration in frame.pending:
-                child = self._load_dependency(frame.element, declaration)
+                child = self.load_dependency(frame.element, declaration)
                 frame.resolved.append((declaration, child))
                 if not child.is_expanded:
                     child.is_expanded = True
@@ -126,7 +130,8 @@ class Loader:
                     frame.element.declarations = []
                 stack.pop()
 
-    def _load_dependency(self, element: LoadElement, declaration: Declaration) -> LoadElement:
+    def load_dependency(self, element: LoadElement, declaration: Declaration) -> LoadElement:
+        """What DECLARATION of ELEMENT leads to, without what that depends on."""
         loader = element.project.loader
         assert loader is not None
         if declaration.junction:
@@ -140,7 +145,7 @@ class Loader:
         return child
 
     def _find_path(self, path: str, node: Node | None) -> LoadElement:
-        """The element that PATH, which NODE names, leads to."""
+        """The element that PATH, which NODE names, leads to, without what that depends on."""
         junction, name = split_element_path(path)
         loader = self.get_loader(junction, node) if junction else self
         return loader._find(name, node)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 from .._exceptions import LoadError
+from .._utils_nearmiss import did_you_mean
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, _assert_symbol_name
 from .conditionals import process_conditionals
@@ -51,6 +52,7 @@ class OptionPool:
                 raise LoadError(
                     f"{value.get_provenance()}: Unknown option '{name}' specified",
                     LoadErrorReason.INVALID_DATA,
+                    detail=did_you_mean(name, self._options),
                 )
             option.set_from_node(node)
 
@@ -66,7 +68,9 @@ class OptionPool:
                 option.set_from_text(value)
             elif not ignore_unknown:
                 raise LoadError(
-                    f"Unknown option '{name}' specified on the command line", LoadErrorReason.INVALID_DATA
+                    f"Unknown option '{name}' specified on the command line",
+                    LoadErrorReason.INVALID_DATA,
+                    detail=did_you_mean(name, self._options),
                 )
 
     def resolve(self) -> None:

@@ -6,6 +6,7 @@ from enum import Enum
 
 from .._exceptions import LoadError, PlatformError
 from .._model.platform import canonical_arch, host_arch
+from .._utils_nearmiss import did_you_mean
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node, _assert_symbol_name
 
@@ -247,8 +248,10 @@ def _read_values(option: Option, node: MappingNode) -> list[str]:
 
 def _invalid_value(option: Option, value: str | list[str], valid: list[str], node: Node | None) -> LoadError:
     prefix = f"{node.get_provenance()}: " if node is not None else ""
+    unknown = next(item for item in ([value] if isinstance(value, str) else value) if item not in valid)
     return LoadError(
         f"{prefix}Invalid value for {option.option_type.value} option '{option.name}': {value}\n"
         f"Valid values: {', '.join(valid)}",
         LoadErrorReason.INVALID_DATA,
+        detail=did_you_mean(unknown, valid),
     )

@@ -50,23 +50,24 @@ class PipelineResolver:
         """
         if id(element) in self._resolved:
             return self._resolved[id(element)]
-        top = self._construct(element)
+        top = self.construct(element)
         stack: list[tuple[LoadElement, Iterator[LoadElement]]] = [(element, _children(element))]
         while stack:
             current, children = stack[-1]
             for child in children:
                 if id(child) not in self._resolved:
-                    self._construct(child)
+                    self.construct(child)
                     stack.append((child, _children(child)))
                     break
             else:
                 stack.pop()
-                self._finish(current)
+                self.finish(current)
         return top
 
     # construction
 
-    def _construct(self, element: LoadElement) -> ResolvedElement:
+    def construct(self, element: LoadElement) -> ResolvedElement:
+        """The resolved element for ELEMENT as far as it can be known without its dependencies."""
         project = element.project
         if not element.is_first_pass:
             project.complete()
@@ -118,6 +119,10 @@ class PipelineResolver:
                 element.project, element.kind, defaults_path, is_first_pass=element.is_first_pass
             )
         return self._defaults[key]
+
+    def default_variables(self, project: "Project", kind: str) -> MappingNode:
+        """What the variables of elements of KIND are composed onto, once one of them is constructed."""
+        return self._defaults[project, kind].variables
 
     def _warn_deprecated(self, element: LoadElement, cls: type) -> None:
         from .._model.message import MessageType
@@ -200,7 +205,8 @@ class PipelineResolver:
 
     # once the dependencies are there
 
-    def _finish(self, element: LoadElement) -> None:
+    def finish(self, element: LoadElement) -> None:
+        """Gives the constructed ELEMENT its dependencies, which are finished, and checks it."""
         resolved = self._resolved[id(element)]
         strict = set()
         for dependency in element.dependencies:

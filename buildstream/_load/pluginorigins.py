@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from .._exceptions import LoadError, PluginError
+from .._utils_nearmiss import did_you_mean
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node
 from .pluginlocation import PluginLocation, PluginType
@@ -76,6 +77,7 @@ def make_origin(project: PluginProject, node: MappingNode) -> PluginOrigin:
     raise LoadError(
         f"{name.get_provenance()}: Value of 'origin' should be one of 'local, pip, junction'",
         LoadErrorReason.INVALID_DATA,
+        detail=did_you_mean(name.as_str(), ("local", "pip", "junction")),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._exceptions import LoadError, PluginError
+from .._utils_nearmiss import did_you_mean, nearest_word
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node, ScalarNode, SequenceNode
 from .pluginimport import PluginImporter, check_plugin_class
@@ -89,6 +90,10 @@ class PluginRegistry:
             loaded = self._loaded[kind] = self._load(kind, provenance_node)
         return loaded
 
+    def nearest_kind(self, kind: str) -> str | None:
+        """The known kind that KIND is most probably a slip for, None if it resembles none."""
+        return nearest_word(kind, self._known_kinds(), cutoff=0.8)
+
     def loaded(self) -> list[LoadedPlugin]:
         """The kinds used so far, in the order of their first use."""
         return list(self._loaded.values())
@@ -118,7 +123,7 @@ class PluginRegistry:
             f"{provenance_node.get_provenance()}: No {self.plugin_type.label} plugin "
             f"registered for kind '{kind}'",
             reason="plugin-not-found",
-            detail=self._similar_kind(kind),
+            detail=did_you_mean(kind, self._known_kinds()),
         )
 
     def _load_core(self, kind: str) -> LoadedPlugin:
@@ -131,12 +136,8 @@ class PluginRegistry:
         defaults_path = defaults if os.path.exists(defaults) else None
         return LoadedPlugin(kind, plugin_class, defaults_path, _CORE_DISPLAY, allow_deprecated=False)
 
-    def _similar_kind(self, kind: str) -> str | None:
-        from difflib import get_close_matches
-
-        known = {*self._declarations, *_CORE_KINDS[self.plugin_type]} - {"workspace"}
-        matches = get_close_matches(kind, sorted(known), n=1)
-        return f"Did you mean '{matches[0]}'?" if matches else None
+    def _known_kinds(self) -> set[str]:
+        return {*self._declarations, *_CORE_KINDS[self.plugin_type]} - {"workspace"}
 
 
 def register_origins(

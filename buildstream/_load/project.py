@@ -143,13 +143,15 @@ class Project:
 
     def _load_conf(self) -> MappingNode:
         try:
-            return load_file(
+            conf = load_file(
                 self.path, "project.conf", displayname=self.display("project.conf"), project=self
             )
         except LoadError as error:
             if error.reason != LoadErrorReason.MISSING_FILE:
                 raise
             raise LoadError(str(error), LoadErrorReason.MISSING_PROJECT_CONF) from error
+        self.settings.amend(conf)
+        return conf
 
     def _compose_over_defaults(self, config: MappingNode) -> MappingNode:
         composed = self._defaults.clone()

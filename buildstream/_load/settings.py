@@ -1,6 +1,6 @@
 """What a load depends on besides the files of the project."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,3 +29,5 @@ class LoadSettings:
     track_policy: str = "aliases"
     overrides: Mapping[str, ProjectOverride] = field(default_factory=dict)  # by project name
     host_environment: Mapping[str, str] = field(default_factory=dict)  # expands shell settings
+    # may change the content of element files and of project.conf, as they were read, in place
+    amend: "Callable[[MappingNode], object]" = lambda _tree: None

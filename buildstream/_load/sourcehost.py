@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._exceptions import BstError
 from .._model.digest import Digest
+from .._utils_nearmiss import did_you_mean
 from .._utils_url import split_alias
 from ..exceptions import ErrorDomain
 from ..node import MappingNode, ProvenanceInformation
@@ -110,6 +111,10 @@ class SourceHost(BasePluginHost):
             return
         self._check_alias(alias, url)
 
+    def used_aliases(self) -> set[str]:
+        """The aliases of the URLs that the plugin has been configured with."""
+        return {alias for alias, _ in map(split_alias, self._marked_urls) if alias is not None}
+
     def _set_primary_alias(self, alias: str | None) -> None:
         assert not self._has_primary or alias == self.primary_alias, "A source has one primary download URL"
         self._has_primary = True
@@ -129,7 +134,7 @@ class SourceHost(BasePluginHost):
                 text,
                 domain=ErrorDomain.SOURCE,
                 reason="invalid-source-alias",
-                detail=self._similar_alias(owner),
+                detail=did_you_mean(owner.alias, table.names()),
             )
         for tracking, word in ((False, "fetch"), (True, "tracking")):
             if not table.uris(owner.alias, tracking=tracking):
@@ -138,13 +143,6 @@ class SourceHost(BasePluginHost):
                     domain=ErrorDomain.SOURCE,
                     reason="missing-source-alias-target",
                 )
-
-    @staticmethod
-    def _similar_alias(owner: "_AliasOwner") -> str | None:
-        from difflib import get_close_matches
-
-        matches = get_close_matches(owner.alias, owner.project.complete().aliases.names(), n=1)
-        return f"Did you mean '{matches[0]}'?" if matches else None
 
     def _table(self, project: "Project") -> "AliasTable":
         return project.pass_for(is_first_pass=self.is_first_pass).aliases

@@ -67,6 +67,11 @@ def match_elements(project: "Project", patterns: Sequence[str]) -> dict[str, lis
     return {pattern: list(glob(names, pattern)) for pattern in patterns}
 
 
+def all_elements(project: "Project") -> list[str]:
+    """The name of every element file of PROJECT, sorted."""
+    return sorted(_walk(project.element_path, skips_metadata=True))
+
+
 def default_targets(project: "Project") -> tuple[list[str], bool]:
     """What a command without targets is about, and whether these are simply all elements there are."""
     if project.default_targets:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .._exceptions import LoadError
+from .._utils_nearmiss import did_you_mean
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -96,7 +97,7 @@ class Variables:
         for index in range(1, len(parts), 2):
             value = self.get(parts[index])
             if value is None:
-                raise _undefined(parts[index], node)
+                raise _undefined(parts[index], node, self._nodes)
             parts[index] = value
         return "".join(parts)
 
@@ -127,7 +128,7 @@ class Variables:
                 values[current] = "".join(parts)
                 del path[current]
             elif missing not in self._nodes:
-                raise _undefined(missing, self._nodes[current])
+                raise _undefined(missing, self._nodes[current], self._nodes)
             elif missing in path:
                 raise self._circular(list(path), missing)
             else:
@@ -189,6 +190,10 @@ class Variables:
         return dependants
 
 
-def _undefined(name: str, node: Node | None) -> LoadError:
+def _undefined(name: str, node: Node | None, known: Iterable[str]) -> LoadError:
     prefix = f"{node.get_provenance()}: " if node is not None else ""
-    return LoadError(f"{prefix}Reference to undefined variable '{name}'", LoadErrorReason.UNRESOLVED_VARIABLE)
+    return LoadError(
+        f"{prefix}Reference to undefined variable '{name}'",
+        LoadErrorReason.UNRESOLVED_VARIABLE,
+        detail=did_you_mean(name, known),
+    )

@@ -33,6 +33,7 @@ def test_the_tree_is_complete() -> None:
         "build",
         "help",
         "init",
+        "lint",
         "shell",
         "show",
         "source",
