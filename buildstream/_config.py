@@ -191,7 +191,7 @@ def load_user_config(path: str | None, environ: Mapping[str, str]) -> UserConfig
     path = path or find_user_config(environ)
     node = _defaults_node()
     if path is not None:
-        load_file(os.path.abspath(path), path)._composite(node)
+        load_file(os.path.abspath(path), path, accepts_pipe=True)._composite(node)
         node._assert_fully_composited()
     _validate_top_level(node)
     # the paths of credentials stay relative to the working directory

@@ -33,11 +33,11 @@ def load_element_file(project: "Project", name: str, node: Node | None) -> Mappi
         project.settings.amend(tree)
         return tree
     except LoadError as error:
-        if error.reason == LoadErrorReason.MISSING_FILE:
+        if error.reason == LoadErrorReason.MISSING_FILE and not os.path.exists(path):
             raise _missing_element(project, name, node) from error
-        if error.reason == LoadErrorReason.LOADING_DIRECTORY:
+        if error.reason in (LoadErrorReason.MISSING_FILE, LoadErrorReason.LOADING_DIRECTORY):
             raise LoadError(
-                f"{prefix_of(node)}{error}", LoadErrorReason.LOADING_DIRECTORY, detail=error.detail
+                f"{prefix_of(node)}{error}", LoadErrorReason(error.reason), detail=error.detail
             ) from error
         raise
 

@@ -4,6 +4,8 @@ All scalars are stripped strings; anchors, foreign tags, duplicate keys and
 several documents are refused.  The parser is loaded when the first file is read.
 """
 
+import os
+import stat
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -27,7 +29,12 @@ class _RuleViolation(Exception):
 
 
 def load_file(
-    path: str, shortname: str | None = None, *, displayname: str | None = None, project: object | None = None
+    path: str,
+    shortname: str | None = None,
+    *,
+    displayname: str | None = None,
+    project: object | None = None,
+    accepts_pipe: bool = False,
 ) -> MappingNode:
     """The content of the file at PATH, as a tree that belongs to the caller.
 
@@ -36,15 +43,33 @@ def load_file(
         shortname: Its name within the project; the path if absent.
         displayname: Its name in messages; the short name if absent.
         project: The project on whose behalf it is loaded.
+        accepts_pipe: Whether it may be a named pipe, of which everything is read.
 
     Raises:
         LoadError: MISSING_FILE or LOADING_DIRECTORY without any prefix, INVALID_YAML with the display name.
     """
     shortname = shortname or path
     file = NodeFile(path, shortname, displayname or shortname, project)
+    content = _read(path, accepts_pipe=accepts_pipe)
     try:
-        with open(path, "rb", buffering=0) as stream:
-            content = stream.read()
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _invalid_yaml(file, "Severely malformed", str(error)) from error
+    return load_text(text, file)
+
+
+def _read(path: str, *, accepts_pipe: bool) -> bytes:
+    try:
+        # a pipe would wait for a writer, and a device may never end
+        waiting = 0 if accepts_pipe and stat.S_ISFIFO(os.stat(path).st_mode) else os.O_NONBLOCK
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | waiting)
+        with open(descriptor, "rb", buffering=0) as stream:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode) and not (accepts_pipe and stat.S_ISFIFO(mode)):
+                raise LoadError(
+                    f"Could not read file at {path}: Not a regular file", LoadErrorReason.MISSING_FILE
+                )
+            return stream.read()
     except IsADirectoryError as error:
         raise LoadError(f"{path} is a directory", LoadErrorReason.LOADING_DIRECTORY) from error
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -53,11 +78,6 @@ def load_file(
         raise LoadError(
             f"Could not read file at {path}: {error.strerror}", LoadErrorReason.MISSING_FILE
         ) from error
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _invalid_yaml(file, "Severely malformed", str(error)) from error
-    return load_text(text, file)
 
 
 def load_text(text: str, file: NodeFile) -> MappingNode:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import resource
 import sys
 import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -30,6 +31,16 @@ _COMMON_MODULES = (
 
 def run_in_process(space: TestSpace, *arguments: str) -> Result:
     """Runs the program in the project directory of a space; any exit status will do."""
+    return measure_in_process(space, *arguments)[0]
+
+
+def measure_in_process(
+    space: TestSpace, *arguments: str, prepare: Callable[[], None] = lambda: None
+) -> tuple[Result, resource.struct_rusage]:
+    """As run_in_process, with what the run used; PREPARE is called in the copy before it becomes the program.
+
+    The status is negative if a signal ended the run.
+    """
     _import_common_modules()
     environment = space.environment()
     output = {name: space.directory / name for name in ("stdout", "stderr")}
@@ -37,16 +48,18 @@ def run_in_process(space: TestSpace, *arguments: str) -> Result:
         warnings.simplefilter("ignore", DeprecationWarning)  # about threads: the copy has none of them
         child = os.fork()
     if child == 0:
+        prepare()
         _run_and_exit(space.project_directory, environment, output, arguments)
-    _, status = os.waitpid(child, 0)
+    _, status, usage = os.wait4(child, 0)
     error, task_error = _recorded_errors(Path(environment["BST_TEST_ERROR_FILE"]))
-    return Result(
+    result = Result(
         stdout=output["stdout"].read_text(encoding="utf-8", errors="surrogateescape"),
         stderr=output["stderr"].read_text(encoding="utf-8", errors="surrogateescape"),
         code=os.waitstatus_to_exitcode(status),
         error=error,
         task_error=task_error,
     )
+    return result, usage
 
 
 @cache
