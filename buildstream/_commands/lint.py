@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 
+# of one element or project.conf: beyond, the file is broken as a whole
+_MOST_PROBLEMS = 25
+
 
 def lint(app: App, *, elements: Sequence[str], ignored: Sequence[str]) -> LintReport:
     """Looks at ELEMENTS, or at all of the project, and at everything they depend on.
@@ -118,7 +121,7 @@ class _Attempts:
             repair: Whether ACTION may be repeated after a problem; may do something for that.
         """
         first: Problem | None = None
-        while True:
+        for _ in range(_MOST_PROBLEMS):
             try:
                 return _Outcome(action(), first)
             except BstError as error:
@@ -128,7 +131,12 @@ class _Attempts:
                     self.collector.add(problem)
                 first = first or problem
                 if not repair(problem) or not self.repairs.add(problem):
-                    return _Outcome(None, first)
+                    break
+        else:
+            assert first is not None
+            text = f"Only the first {_MOST_PROBLEMS} problems are told; there may be more"
+            self.collector.add_warning("many-problems", first.place, text)
+        return _Outcome(None, first)
 
 
 class _Loading:

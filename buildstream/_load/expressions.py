@@ -94,10 +94,9 @@ class Conditions:
 
     def _evaluate_template(self, text: str) -> bool:
         if self._environment is None:
-            from jinja2 import Environment, StrictUndefined
+            from .expressiontemplates import ExpressionEnvironment
 
-            self._environment = Environment(undefined=StrictUndefined)  # noqa: S701  no HTML is made
-            self._environment.globals = {}
+            self._environment = ExpressionEnvironment()
         try:
             output = self._environment.from_string(_TEMPLATE.format(text)).render(self._values)
         except Exception as error:  # an expression can raise anything: it calls methods and divides

@@ -1,0 +1,1 @@
+"""Generated projects that vary every key of the project format: see `generate.py`."""
