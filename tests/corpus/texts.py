@@ -7,13 +7,19 @@ from collections.abc import Callable, Sequence
 from tests.corpus.chances import Chances
 from tests.corpus.yamltext import Data
 
-WORDS = "alpha beta gamma delta kilo lima mike oscar romeo sierra tango zulu".split()
-STANDARD = "prefix bindir libdir datadir sysconfdir project-name element-name install-root build-root".split()
+WORDS = (
+    "alpha", "beta", "gamma", "delta", "kilo", "lima", "mike", "oscar", "romeo", "sierra", "tango", "zulu",
+)  # fmt: skip
+STANDARD = (
+    "prefix", "bindir", "libdir", "datadir", "sysconfdir", "project-name", "element-name", "install-root",
+    "build-root",
+)  # fmt: skip
 _TEXTS = [
-    "plain", "with space", "a: b", "x #y", "- dash", "*star", "&amp", "!bang", "é日本😀", "tab\there", "'quoted'", "~",
-    "null", "yes", "0x10", "1.50", "007", "", "  strip  ", "{brace}", "[bracket]", "back\\slash", "%%", "$HOME ${X}",
-    "a,b", "x:", "---", "?", "? x", "|", ">", "=", "<<", "\x7f", "\u2028z", "on", "2024-01-01", "1_000", "1e3", "%{ no }",
-    "line one\nline two", "very " * 40 + "long", "@at", "`tick`", '"double"', "\u00a0", "(?)", "%{1no}",
+    "plain", "with space", "a: b", "x #y", "- dash", "*star", "&amp", "!bang", "é日本😀", "tab\there",
+    "'quoted'", "~", "null", "yes", "0x10", "1.50", "007", "", "  strip  ", "{brace}", "[bracket]",
+    "back\\slash", "%%", "$HOME ${X}", "a,b", "x:", "---", "?", "? x", "|", ">", "=", "<<", "\x7f",
+    "\u2028z", "on", "2024-01-01", "1_000", "1e3", "%{ no }", "line one\nline two", "very " * 40 + "long",
+    "@at", "`tick`", '"double"', "\u00a0", "(?)", "%{1no}",
 ]  # fmt: skip
 
 

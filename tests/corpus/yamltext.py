@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -32,7 +33,10 @@ def _entry(random: Random, head: str, value: Data, indent: int) -> list[str]:
     pad = " " * indent
     if isinstance(value, str):
         if "\n" in value:
-            return [f"{pad}{head} |\n", *(f"{pad}    {line}\n" if line else "\n" for line in value.split("\n"))]
+            return [
+                f"{pad}{head} |\n",
+                *(f"{pad}    {line}\n" if line else "\n" for line in value.split("\n")),
+            ]
         remark = random.choice(["", "", "", "", "  # remark"])
         return [f"{pad}{head} {_scalar(random, value)}{remark}\n"]
     if not value or (_is_small(value) and random.random() < 0.3):
@@ -69,10 +73,14 @@ def _flow(random: Random, value: Data) -> str:
 
 
 def _scalar(random: Random, text: str, *, is_key: bool = False, is_flow: bool = False) -> str:
-    styles = [_double]
+    styles: list[Callable[[str], str]] = [_double]
     if text.isprintable():
         styles.append(_single)
-    if _PLAIN.fullmatch(text) and not text.startswith(("{", "%")) and not (is_flow and _FLOW_UNSAFE.search(text)):
+    if (
+        _PLAIN.fullmatch(text)
+        and not text.startswith(("{", "%"))
+        and not (is_flow and _FLOW_UNSAFE.search(text))
+    ):
         styles += [str] * (9 if is_key else 4)
     return random.choice(styles)(text)
 
