@@ -1,7 +1,10 @@
 """Signals end a build, a download or the loading in an orderly way; suspending reaches the sandboxes."""
 
+import errno
 import os
 import signal
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -78,13 +81,46 @@ def test_second_interrupt_changes_nothing(space: TestSpace) -> None:
     assert "Traceback" not in ended.output
 
 
+_SLOW_TO_CONFIGURE = """
+import os
+
+from buildstream import Element
+
+
+class Slow(Element):
+    def configure(self, node):
+        with open(os.path.join(os.path.dirname(__file__), os.pardir, "never")) as pipe:
+            pipe.read()
+
+
+def setup():
+    return Slow
+"""
+
+
+def has_reader(pipe: Path, stack: ExitStack) -> bool:
+    """Whether somebody reads PIPE, which is then kept open for writing until STACK ends."""
+    try:
+        descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False
+    stack.callback(os.close, descriptor)
+    return True
+
+
 def test_interrupt_while_loading_aborts(space: TestSpace) -> None:
-    space.project()
-    os.mkfifo(space.project_directory / "elements" / "slow.bst")
+    space.project(plugins=[{"origin": "local", "path": "plugins", "elements": ["slow"]}])
+    os.mkfifo(space.project_directory / "never")
+    space.write("plugins/slow.py", _SLOW_TO_CONFIGURE)
+    space.element("slow.bst", "kind: slow\n")
     running = Background(space, "show", "slow.bst")
-    running.wait_for(lambda: "Loading elements" in running.output())
-    running.signal(signal.SIGINT)
-    ended = running.end()
+    # once both ends are open, the plugin waits for what is never written
+    with ExitStack() as stack:
+        running.wait_for(lambda: has_reader(space.project_directory / "never", stack))
+        running.signal(signal.SIGINT)
+        ended = running.end()
     assert ended.code == 1
     assert ended.output.endswith("Aborted!\n")
     assert "Traceback" not in ended.output
