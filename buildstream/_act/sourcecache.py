@@ -1,14 +1,13 @@
 """Sources: is everything there, fetch what is not, and stage it into the store (keys specification 2.8)."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .._exceptions import BstError, PluginError
-from .._load.refs import load_ref_of_clone
+from .._exceptions import PluginError
+from .._keys.elementkeys import source_key
 from .._load.resolved import ResolvedElement, ResolvedSource
-from .._load.sourcehost import SourceHost
 from .._messenger import Messenger
 from .._model.digest import Digest
 from .._plan.record import ElementRecord, SourceState
@@ -16,7 +15,8 @@ from .._store.cas import Cas
 from .._store.cas_directory import CasDirectory
 from .._store.records import Records
 from .._utils_atomic import temporary_directory
-from ..source import AliasSubstitution, Source, SourceFetcher
+from ..source import Source
+from .originals import Originals
 
 if TYPE_CHECKING:
     from .._load.services import Services
@@ -48,8 +48,7 @@ class SourceCache:
         self._combined_records = combined_records
         self._individual_records = individual_records
         self._temporary = temporary
-        self._services = services
-        self._messenger = messenger
+        self.originals = Originals(services, messenger)
 
     # what is there
 
@@ -59,7 +58,7 @@ class SourceCache:
             record.source_state = SourceState.UNKNOWN
         elif self.combined_tree(record) is not None:
             record.source_state = SourceState.STAGED
-        elif all(self._is_cached(source) for source in record.element.sources):
+        elif all(self.originals.is_cached(source) for source in record.element.sources):
             record.source_state = SourceState.FETCHED
         else:
             record.source_state = SourceState.MISSING
@@ -78,19 +77,6 @@ class SourceCache:
             return None
         return digest
 
-    @staticmethod
-    def _is_cached(source: ResolvedSource) -> bool:
-        try:
-            return bool(source.plugin.is_cached())
-        except BstError as error:
-            from ..source import SourceError
-
-            if isinstance(error, SourceError):
-                raise
-            raise _cached_state_error(source, error) from error
-        except Exception as error:  # plugin code: whatever it raises is its bug, and no reason to crash
-            raise _cached_state_error(source, error) from error
-
     # fetching
 
     def fetch(self, record: ElementRecord) -> None:
@@ -104,22 +90,44 @@ class SourceCache:
         element = record.element
         tree = CasDirectory(self._cas)
         for source, key in zip(element.sources, record.keys.sources.individual, strict=True):
-            if _needs_previous(source.plugin):
-                self._stage_on_top(element, source, tree)
-            else:
-                digest = self._ensure_individual(source, key)
-                tree._import_tree(digest, path=_destination(source))
+            self._stage_next(source, key, tree)
         digest = tree._digest()
         self._cas.flush()
         self._combined_records.write(record.keys.sources.combined, _message_of_files(digest))
+
+    @contextmanager
+    def earlier_sources(self, element: ResolvedElement, source: ResolvedSource) -> Iterator[str]:
+        """A writable copy of what the sources before SOURCE leave in its directory; they are fetched.
+
+        Raises:
+            PluginError: `unresolved-previous-sources`; one of them has no ref.
+        """
+        tree = CasDirectory(self._cas)
+        for earlier in element.sources[: source.index]:
+            if not earlier.plugin.is_resolved():
+                raise PluginError(
+                    f"{source.plugin}: Requires the sources before it, but {earlier.plugin} has no ref",
+                    reason="unresolved-previous-sources",
+                )
+            self._stage_next(earlier, source_key(earlier.plugin), tree)
+        with self._checked_out(tree, source) as path:
+            yield path
+
+    def _stage_next(self, source: ResolvedSource, key: str, tree: CasDirectory) -> None:
+        """Adds SOURCE, fetched if need be, to TREE, which holds the sources before it."""
+        if _needs_previous(source.plugin):
+            self._stage_on_top(source, tree)
+        else:
+            digest = self._ensure_individual(source, key)
+            tree._import_tree(digest, path=_destination(source))
 
     def _ensure_individual(self, source: ResolvedSource, key: str) -> Digest:
         """The tree of SOURCE staged alone, fetched and staged if need be."""
         digest = self._individual_tree(source, key)
         if digest is not None:
             return digest
-        if not self._is_cached(source):
-            self._fetch_original(source, None)
+        if not self.originals.is_cached(source):
+            self.originals.fetch(source, None)
         digest = self._stage_alone(source)
         self._cas.flush()
         self._individual_records.write(f"{source.kind}/{key}", _message_of_files(digest))
@@ -136,15 +144,15 @@ class SourceCache:
             plugin.stage(path)
             return self._cas.import_directory(path, consume=True)
 
-    def _stage_on_top(self, element: ResolvedElement, source: ResolvedSource, tree: CasDirectory) -> None:
+    def _stage_on_top(self, source: ResolvedSource, tree: CasDirectory) -> None:
         """Stages a source that sees the sources before it, into the subtree that is its directory."""
         plugin = source.plugin
-        if not self._is_cached(source):
+        if not self.originals.is_cached(source):
             if plugin.BST_REQUIRES_PREVIOUS_SOURCES_FETCH:
                 with self._checked_out(tree, source) as previous:
-                    self._fetch_original(source, previous)
+                    self.originals.fetch(source, previous)
             else:
-                self._fetch_original(source, None)
+                self.originals.fetch(source, None)
         plugin.validate_cache()
         destination = _destination(source)
         subtree = tree.open_directory(destination, create=True) if destination else tree
@@ -167,76 +175,6 @@ class SourceCache:
             export_directory(self._cas, subtree._digest(), path)
             yield path
 
-    def _fetch_original(self, source: ResolvedSource, previous: str | None) -> None:
-        arguments = {}
-        if source.plugin.BST_REQUIRES_PREVIOUS_SOURCES_FETCH:
-            arguments["previous_sources_dir"] = previous
-        with self._messenger.silence():
-            fetchers = source.plugin.get_source_fetchers()
-        if fetchers:
-            self._run_fetchers(source, fetchers)
-            return
-        host = source.plugin._host
-        assert isinstance(host, SourceHost)
-        alias = host.primary_alias
-        error: BstError | None = None
-        for substitution in host.substitutions(alias, tracking=False):
-            plugin = source.plugin
-            if substitution is not None and alias is not None:
-                plugin = self._clone(source, host, alias, substitution)
-            try:
-                plugin.fetch(**arguments)
-                return
-            except BstError as failure:
-                error = failure
-        if error is not None:
-            raise error
-
-    def _run_fetchers(self, source: ResolvedSource, fetchers: Iterable[SourceFetcher]) -> None:
-        host = source.plugin._host
-        assert isinstance(host, SourceHost)
-        iterator = iter(fetchers)
-        while True:
-            # a generator: the next fetcher may depend on what the one before it has fetched
-            with self._messenger.silence():
-                fetcher = next(iterator, None)
-            if fetcher is None:
-                return
-            error: BstError | None = None
-            for substitution in host.substitutions(fetcher._get_alias(), tracking=False):
-                try:
-                    fetcher.fetch(substitution)
-                    error = None
-                    break
-                except BstError as failure:
-                    error = failure
-            if error is not None:
-                raise error
-
-    def _clone(
-        self, source: ResolvedSource, host: SourceHost, alias: str, substitution: AliasSubstitution
-    ) -> Source:
-        """A new object of the plugin with SUBSTITUTION forced on its primary alias."""
-        clone_host = SourceHost(
-            host.project,
-            host.full_name,
-            host.provenance,
-            self._services,
-            kind=host.kind,
-            element_name=host.element_name,
-            source_provenance=host.source_provenance,
-            is_first_pass=host.is_first_pass,
-            forced=(alias, substitution),
-        )
-        clone_host.bind(host.element)
-        clone = type(source.plugin)(clone_host, source.plugin.name)
-        clone_host.attach(clone)
-        clone.configure(source.config.clone())
-        clone_host.finish_configuring()
-        clone.preflight()
-        load_ref_of_clone(source.plugin, clone)
-        return clone
-
 
 def _needs_previous(source: Source) -> bool:
     return source.BST_REQUIRES_PREVIOUS_SOURCES_FETCH or source.BST_REQUIRES_PREVIOUS_SOURCES_STAGE
@@ -245,12 +183,6 @@ def _needs_previous(source: Source) -> bool:
 def _destination(source: ResolvedSource) -> str:
     """Where SOURCE is staged in the combined tree: a normalised relative path."""
     return os.path.normpath("/" + (source.directory or "")).lstrip("/")
-
-
-def _cached_state_error(source: ResolvedSource, error: Exception) -> PluginError:
-    return PluginError(
-        f"Source plugin '{source.kind}' failed to check its cached state: {error}", reason="source-bug"
-    )
 
 
 def _message_of_files(digest: Digest) -> bytes:

@@ -18,6 +18,8 @@ from .scopes import NO_PREFIX, Scope, ScopeTable
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+    from ..source import Source
+
 ARTIFACT_VERSION = 11  # of the 2.8 series; part of every key
 _DOCUMENT_START = f'{{"core-artifact-version":{ARTIFACT_VERSION},"dependencies":['.encode("ascii")
 
@@ -38,6 +40,11 @@ class ElementKeys:
     sources: SourceKeys | None = None
     weak: str | None = None
     strict: str | None = None
+
+
+def source_key(source: "Source") -> str:
+    """The key of SOURCE staged alone, which has a ref."""
+    return key_of_json(plugin_key_json(source.get_unique_key(), source))
 
 
 def source_keys(element: ResolvedElement) -> SourceKeys | None:

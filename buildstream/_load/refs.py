@@ -35,7 +35,7 @@ def load_ref(project: "Project", element: "LoadElement", index: int, source: "So
 def load_ref_of_clone(original: "Source", clone: "Source") -> None:
     """Gives CLONE the ref that ORIGINAL has now, which tracking may have changed."""
     ref = original.get_ref()
-    if ref is not None and clone.get_ref() != ref:
+    if clone.get_ref() != ref:
         clone.set_ref(ref, MappingNode.from_dict({}))
 
 
