@@ -64,9 +64,32 @@ def fetch(
 @click.option("--cross-junctions", "-J", is_flag=True, help="Track elements of other projects as well")
 @elements_argument()
 @click.pass_context
-def track(context: click.Context, /, **_options: object) -> None:
-    """Asks where the sources of ELEMENTS come from for new versions, and writes these down as refs."""
-    execute_unavailable(context)
+def track(
+    context: click.Context,
+    except_: tuple[str, ...],
+    deps: str,
+    elements: tuple[str, ...],
+    *,
+    cross_junctions: bool,
+) -> None:
+    """Asks where the sources of ELEMENTS come from for new versions, and writes these down as refs.
+
+    Without ELEMENTS the default targets of the project are meant. An element that only filters
+    another one stands for that one.
+    """
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.source_track import track
+
+        track(
+            invocation.app,
+            elements=elements,
+            excepted=except_,
+            deps=deps,
+            crosses_junctions=cross_junctions,
+        )
+
+    execute(context, run)
 
 
 @source.command(short_help="Upload sources to a source cache")

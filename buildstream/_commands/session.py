@@ -40,6 +40,7 @@ class Session:
         name: As it is shown: "Build", "Fetch".
         queues: In the order that elements pass through them.
         order: Every element the session may be about; those that come first start first.
+        changes_keys: Whether sources get other refs, so that keys have to be computed again.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Session:
     queues: Sequence[Queue]
     order: Sequence[ResolvedElement]
     started_s: float
+    changes_keys: bool = False
 
     def run(self, initial: Sequence[ElementRecord]) -> None:
         """Shows the heading, runs INITIAL and whatever becomes required, shows the summary.
@@ -83,10 +85,12 @@ class Session:
             app.messenger.send(MessageType.FAIL, self.name, elapsed_s=elapsed_s)
         else:
             app.messenger.send(MessageType.SUCCESS, self.name, elapsed_s=elapsed_s)
+        if self.changes_keys:
+            self.loaded.pipeline.recompute_keys()
         changed = [
             record.element
             for record, key in keys_before.items()
-            if record.strong_key != key and record.is_required
+            if record.strong_key != key and (record.is_required or self.changes_keys)
         ]
         app.ui.show_summary(
             SessionSummary(

@@ -38,10 +38,17 @@ class Pipeline:
         return self.records[element.index]
 
     def refresh_keys(self, record: ElementRecord) -> None:
-        """Takes keys that were computed again, as after tracking."""
+        """Takes keys that have been computed."""
         record.keys = self.keys.keys[record.element.index]
         if self.is_strict:
             record.strong_key = record.keys.strict
+
+    def recompute_keys(self) -> None:
+        """Computes all keys again, after refs have changed."""
+        self.keys = KeyTable(self.elements)
+        self.keys.compute()
+        for record in self.records:
+            self.refresh_keys(record)
 
     # readiness
 

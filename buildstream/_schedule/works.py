@@ -1,11 +1,37 @@
-"""The work of the queues: fetching sources and building."""
+"""The work of the queues: tracking and fetching sources, and building."""
 
 from .._act.build import Builder, BuildResult
 from .._act.sourcecache import SourceCache
+from .._act.tracking import Tracker
 from .._plan.pipeline import Pipeline
 from .._plan.record import ArtifactState, ElementRecord, SourceState
 from .._plan.states import is_buildable
-from .queue import QueueStatus
+from .queue import QueueStatus, SkipJob
+
+
+class TrackWork:
+    """Gives the sources of elements newer refs.
+
+    Args:
+        tracker: Does the tracking.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+
+    def status(self, record: ElementRecord) -> QueueStatus:
+        return QueueStatus.READY if record.element.sources else QueueStatus.SKIP
+
+    def run(self, record: ElementRecord) -> object:
+        if not self._tracker.track(record.element):
+            raise SkipJob("Element sources are not trackable")
+        return None
+
+    def finish(self, record: ElementRecord, result: object) -> None:
+        pass
+
+    def blocker(self, record: ElementRecord) -> ElementRecord | None:
+        return None
 
 
 class FetchWork:
