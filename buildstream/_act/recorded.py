@@ -9,7 +9,8 @@ from .._load.sandboxsettings import read_sandbox
 from .._model.digest import Digest
 from .._plan.artifactview import ArtifactView
 from .artifacts import ArtifactCache
-from .services import EngineServices, SandboxOwner
+from .sandboxes import SandboxOwner
+from .services import EngineServices
 
 if TYPE_CHECKING:
     from .._sandbox.local import LocalSandbox

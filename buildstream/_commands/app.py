@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from .._act.services import EngineServices, StorePaths
+from .._act.services import EngineServices
+from .._act.storepaths import StorePaths
 from .._exceptions import BstError, LoadError
 from .._load.projectkeys import find_project_conf
 from .._load.projectloader import ProjectLoader

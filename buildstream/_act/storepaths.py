@@ -1,0 +1,27 @@
+"""Where things are in the local cache."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StorePaths:
+    """Directories of the local cache, absolute."""
+
+    cache: str
+
+    @property
+    def cas(self) -> str:
+        return os.path.join(self.cache, "cas")
+
+    @property
+    def temporary(self) -> str:
+        return os.path.join(self.cache, "tmp")
+
+    @property
+    def build(self) -> str:
+        return os.path.join(self.cache, "build")
+
+    @property
+    def trash(self) -> str:
+        return os.path.join(self.cache, "trash")
