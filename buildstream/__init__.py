@@ -44,6 +44,43 @@ if TYPE_CHECKING:
     from .utils import ProgramNotFoundError as ProgramNotFoundError
     from .utils import UtilError as UtilError
 
+# what `from buildstream import *` gives; the names are imported then
+__all__ = [
+    "BuildElement",
+    "CoreWarnings",
+    "DependencyConfiguration",
+    "Directory",
+    "DirectoryError",
+    "DownloadableFileSource",
+    "Element",
+    "ElementError",
+    "FastEnum",
+    "FileStat",
+    "FileType",
+    "MappingNode",
+    "Node",
+    "OverlapAction",
+    "Plugin",
+    "ProgramNotFoundError",
+    "ProvenanceInformation",
+    "Sandbox",
+    "SandboxCommandError",
+    "ScalarNode",
+    "ScriptElement",
+    "SequenceNode",
+    "Source",
+    "SourceError",
+    "SourceFetcher",
+    "SourceInfo",
+    "SourceInfoMedium",
+    "SourceMirror",
+    "SourceMirrorError",
+    "SourceRef",
+    "SourceVersionType",
+    "UtilError",
+    "utils",
+]
+
 _MODULE_OF_NAME = {
     "Plugin": "plugin",
     "Element": "element",

@@ -30,8 +30,10 @@ def list_relative_paths(directory: str) -> Iterator[str]:
 
     Symbolic links are not followed.  A directory comes before its content;
     files and links of a directory come, sorted, before its subdirectories.
+    Nothing is below a directory that does not exist.
     """
-    yield from _list_below(directory, "")
+    if os.path.isdir(directory):
+        yield from _list_below(directory, "")
 
 
 def _list_below(directory: str, prefix: str) -> Iterator[str]:
@@ -241,7 +243,7 @@ class _TreeWriter:
             os.makedirs(dest)
         else:
             if not stat.S_ISDIR(mode):
-                raise UtilError(f"Destination is a {_type_name(mode)}, not a directory: {path}")
+                raise UtilError(f"Destination is a {_type_name(mode)}, not a directory: /{path}")
             if not os.access(dest, os.W_OK):
                 self._modes.setdefault(dest, stat.S_IMODE(mode))
                 os.chmod(dest, 0o755)

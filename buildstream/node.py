@@ -199,10 +199,8 @@ class SequenceNode(Node):
         """The item at INDEX, of one of ALLOWED_TYPES if they are given."""
         value = self.value[index]
         if allowed_types and type(value) not in allowed_types:
-            path = [*self._key_path(), index]
-            raise _invalid(
-                self, f"Value of '{path}' is not one of the following: {_type_names(allowed_types)}."
-            )
+            names = _type_names(allowed_types)
+            raise _invalid(value, f"Value of '{index}' is not one of the following: {names}.")
         return value
 
     def clone(self) -> "SequenceNode":

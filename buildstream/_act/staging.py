@@ -150,7 +150,7 @@ class OverlapCollector:
             prefix = earlier.location.rstrip("/") + "/"
             if not absolute.startswith(prefix):
                 continue
-            for other in reversed(earlier.staged):
+            for other in earlier.staged:  # that of the bottom is named
                 if other.brought(absolute[len(prefix) :]):
                     session.earlier.append((staged.element, absolute, other.element, earlier.location))
                     return

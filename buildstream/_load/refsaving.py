@@ -47,8 +47,11 @@ def apply_ref(element: ResolvedElement, source: ResolvedSource, ref: "SourceRef"
     """
     site = _RefSite(element, source)
     changed = site.node.clone()
+    for key in ("kind", "directory", "provenance"):
+        changed.safe_del(key)  # not the plugin's
+    before = changed.strip_node_info()
     source.plugin.set_ref(ref, changed)
-    before, after = site.node.strip_node_info(), changed.strip_node_info()
+    after = changed.strip_node_info()
     keys = [
         key for key in [*after, *(k for k in before if k not in after)] if before.get(key) != after.get(key)
     ]

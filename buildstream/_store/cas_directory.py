@@ -1,7 +1,6 @@
 """The directory of plugins over a tree of the content store."""
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -138,7 +137,7 @@ class CasDirectory(Directory):
         with new_host_file(self._cas.new_temporary_path(), mode) as file:
             yield file
             file.close()
-            executable = bool(os.stat(file.name).st_mode & stat.S_IXUSR)
+            executable = os.access(file.name, os.X_OK)
             digest = self._cas.add_file(file.name, executable=executable, consume=True)
             parent.put(FileEntry(name, digest, executable))
 
