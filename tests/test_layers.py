@@ -46,6 +46,7 @@ LAYERS = [
     ["_keys"],
     ["_plan"],
     ["_store"],
+    ["_remote"],
     ["_sandbox"],
     ["_act"],
     ["_schedule"],

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from .._exceptions import CASError
-from .._model.digest import EMPTY_DIGEST, Digest
+from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .._model.tree import TreeDecodeError, TreeDirectory, decode_directory, encode_directory
 from .adopt import TreeAdopter
 from .capture import capture_directory, capture_overlay, require_directory
@@ -13,6 +15,9 @@ from .extract import TreeExtractor
 from .layout import StoreLayout
 from .objects import ObjectStore
 from .trash import discard, empty_trash
+
+if TYPE_CHECKING:
+    from .incoming import IncomingBlob
 
 _ENTRIES_KEPT = 500_000  # of decoded directories, some 300 bytes each
 
@@ -75,6 +80,28 @@ class Cas:
             CASError: It can't be read or written; with reason `cache-too-full` if the disk is full.
         """
         return self._objects.add_file(path, executable=executable, consume=consume)
+
+    def insert(self, digest: Digest, data: bytes, *, executable: bool = False) -> None:
+        """Stores what a remote gave for DIGEST.
+
+        Raises:
+            CASError: DATA is something else (`corrupt-blob`), or can't be written.
+        """
+        found = digest_from_bytes(data)
+        if found != digest:
+            raise CASError(f"What came for {digest} is {found}", reason="corrupt-blob")
+        self._objects.insert(digest, data, executable=executable)
+
+    @contextmanager
+    def receive(self, digest: Digest) -> Iterator["IncomingBlob"]:
+        """The block in which a large blob is taken in piece by piece; see IncomingBlob."""
+        from .incoming import IncomingBlob
+
+        incoming = IncomingBlob(self._layout, self._objects, digest)
+        try:
+            yield incoming
+        finally:
+            incoming.close()
 
     def read_bytes(self, digest: Digest) -> bytes:
         """The content of a blob, verified.

@@ -154,6 +154,19 @@ class ObjectStore:
         except OSError as error:
             raise cas_error("store", path, error) from error
 
+    def insert(self, digest: Digest, data: bytes, *, executable: bool) -> None:
+        """Stores DATA, whose digest the caller has verified, over what may be there."""
+        if digest != EMPTY_DIGEST:
+            self._write(data, digest, executable=executable)
+
+    def publish(self, descriptor: int, path: str, digest: Digest, *, executable: bool) -> None:
+        """Makes the file at PATH, open as DESCRIPTOR and verified by the caller, the object of DIGEST.
+
+        Raises:
+            OSError: The file can't be renamed.
+        """
+        self._finish(descriptor, path, digest, executable=executable)
+
     def _adopt(self, descriptor: int, path: str, digest: Digest, *, executable: bool) -> bool:
         """Links the file at PATH to the name of its object, unless there is one; False if it can't."""
         target = self._path(digest, executable=executable)

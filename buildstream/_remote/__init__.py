@@ -1,0 +1,1 @@
+"""Clients of remote caches: channels, content storage, names of assets."""

@@ -1,0 +1,30 @@
+"""Blobs put together into batches."""
+
+from collections.abc import Iterable, Iterator
+
+from .._model.digest import Digest
+
+_BATCH_BYTES = 1 << 20  # contents of one call: what an interruption can cost
+_BATCH_BLOBS = 2000  # in one call
+_OVERHEAD_BYTES = 100  # of each
+
+
+def batches(digests: Iterable[Digest], limit_bytes: int) -> Iterator[list[Digest]]:
+    """DIGESTS in the order they have, as lists of about a mebibyte; none is larger than a batch may be."""
+    most_bytes = min(limit_bytes, _BATCH_BYTES)
+    batch: list[Digest] = []
+    size_bytes = 0
+    for digest in digests:
+        cost_bytes = digest.size + _OVERHEAD_BYTES
+        if batch and (size_bytes + cost_bytes > most_bytes or len(batch) >= _BATCH_BLOBS):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(digest)
+        size_bytes += cost_bytes
+    if batch:
+        yield batch
+
+
+def is_streamed(digest: Digest, largest_in_batch: int) -> bool:
+    """Whether a blob is transferred as a stream, which can be resumed, and not in a batch."""
+    return digest.size > min(largest_in_batch, _BATCH_BYTES)

@@ -1,0 +1,199 @@
+"""From a storage server into the store: blobs, and trees with all that is below them.
+
+Every blob is hashed before it gets its name in the store.  What has arrived
+stays there, so that a transfer that was broken off continues where it was.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .._exceptions import CASError
+from .._model.digest import EMPTY_DIGEST, Digest
+from .._store.cas import Cas
+from .batches import batches, is_streamed
+from .cas import CasClient
+from .errors import Failure, RemoteError
+from .parallel import run_parts
+from .retry import Cancellation
+from .tally import Tally
+
+_WIDTH = 4  # calls at a time in one transfer
+_LARGEST_DIRECTORY_BYTES = 32 << 20  # encoded; some 300,000 entries
+_LARGEST_MESSAGE_BYTES = 16 << 20  # of what is read whole, such as the message of an artifact
+_MOST_ENTRIES = 50_000_000  # of a tree, each place where it shows counted
+_DEEPEST = 1000  # directories inside each other
+
+
+@dataclass(slots=True)
+class Lacking:
+    """What a server could not give."""
+
+    missing: list[Digest] = field(default_factory=list)
+    corrupt: list[Digest] = field(default_factory=list)  # it sent something else, twice
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.corrupt)
+
+
+class Downloader:
+    """One transfer out of a storage server.
+
+    Args:
+        client: The server.
+        cas: The store.
+        cancellation: Ends the transfer from another thread.
+        tally: Counts what comes.
+    """
+
+    def __init__(self, client: CasClient, cas: Cas, cancellation: Cancellation, tally: Tally) -> None:
+        self._client = client
+        self._cas = cas
+        self._cancellation = cancellation
+        self._tally = tally
+
+    def fetch_message(self, digest: Digest) -> bytes | None:
+        """The content of one small blob, verified and in the store afterwards; None if the server lacks it.
+
+        Raises:
+            RemoteError: The server fails, or DIGEST is too large for a message.
+        """
+        if digest.size > _LARGEST_MESSAGE_BYTES:
+            raise RemoteError(f"Blob {digest} is too large for what it should be", Failure.CORRUPT)
+        if not self._cas.contains(digest):
+            lacking = self.fetch_blobs({digest: False})
+            if lacking.corrupt:
+                raise RemoteError(f"What came for blob {digest} is something else", Failure.CORRUPT)
+            if lacking:
+                return None
+        return self._cas.read_bytes(digest)
+
+    def fetch_trees(self, roots: Iterable[Digest]) -> Lacking:
+        """Makes all directories and files of the trees ROOTS present in the store.
+
+        Directories are read level by level, all trees at once; then the files.
+
+        Raises:
+            RemoteError: The server fails, or a tree is not one that can be staged.
+            CASError: The disk refuses.
+        """
+        files: dict[Digest, bool] = {}
+        sizes: dict[Digest, tuple[Digest, ...]] = {}  # children of the directories seen
+        counts: dict[Digest, int] = {}  # entries of each, files and links
+        roots = list(dict.fromkeys(roots))
+        level: list[Digest] = roots
+        while level:
+            lacking = self._fetch_directories(level)
+            if lacking:
+                return lacking
+            below: dict[Digest, None] = {}
+            for digest in level:
+                try:
+                    directory = self._cas.read_directory(digest)
+                except CASError as error:
+                    raise RemoteError(str(error), Failure.CORRUPT) from error
+                for file in directory.files:
+                    files[file.digest] = files.get(file.digest, False) or file.is_executable
+                sizes[digest] = tuple(entry.digest for entry in directory.directories)
+                counts[digest] = len(directory.files) + len(directory.symlinks)
+                below.update(dict.fromkeys(sizes[digest]))
+            level = [digest for digest in below if digest not in sizes]
+        _check_extent(roots, sizes, counts)
+        return self.fetch_blobs(files)
+
+    def _fetch_directories(self, digests: Sequence[Digest]) -> Lacking:
+        for digest in digests:
+            if digest.size > _LARGEST_DIRECTORY_BYTES:
+                raise RemoteError(f"Directory {digest} is too large", Failure.CORRUPT)
+        return self.fetch_blobs(dict.fromkeys(digests, False))
+
+    def fetch_blobs(self, wanted: Mapping[Digest, bool]) -> Lacking:
+        """Makes blobs present in the store; the values tell whether they are executable.
+
+        Raises:
+            RemoteError: The server fails.
+            CASError: The disk refuses.
+        """
+        absent = {
+            digest: is_executable
+            for digest, is_executable in wanted.items()
+            if digest != EMPTY_DIGEST and not self._cas.contains(digest)
+        }
+        self._tally.expect(sum(digest.size for digest in absent))
+        lacking = self._fetch_absent(absent)
+        if lacking.corrupt:  # perhaps only on its way
+            again = self._fetch_absent({digest: absent[digest] for digest in lacking.corrupt})
+            lacking.missing += again.missing
+            lacking.corrupt = again.corrupt
+        return lacking
+
+    def _fetch_absent(self, absent: Mapping[Digest, bool]) -> Lacking:
+        lacking = Lacking()
+        limit = self._client.largest_in_batch
+        small = [digest for digest in absent if not is_streamed(digest, limit)]
+        large = [digest for digest in absent if is_streamed(digest, limit)]
+        parts = [
+            lambda digest=digest: self._stream(digest, lacking, executable=absent[digest]) for digest in large
+        ]
+        parts += [lambda batch=batch: self._batch(batch, absent, lacking) for batch in batches(small, limit)]
+        run_parts(parts, _WIDTH, self._cancellation)
+        return lacking
+
+    def _batch(self, batch: Sequence[Digest], wanted: Mapping[Digest, bool], lacking: Lacking) -> None:
+        for digest, data in self._client.read_batch(batch, self._cancellation):
+            if data is None:
+                lacking.missing.append(digest)
+                continue
+            try:
+                self._cas.insert(digest, data, executable=wanted[digest])
+            except CASError as error:
+                if error.reason != "corrupt-blob":
+                    raise
+                lacking.corrupt.append(digest)
+            else:
+                self._tally.add(digest.size, 1)
+
+    def _stream(self, digest: Digest, lacking: Lacking, *, executable: bool) -> None:
+        with self._cas.receive(digest) as incoming:
+            self._tally.add(incoming.size_bytes)
+            try:
+                self._client.read_stream(digest, incoming, self._cancellation, self._tally.add)
+                incoming.store(executable=executable)
+            except CASError as error:
+                if error.reason != "corrupt-blob":
+                    raise
+                lacking.corrupt.append(digest)
+            except RemoteError as error:
+                if error.failure is not Failure.MISSING:
+                    raise
+                lacking.missing.append(digest)
+            else:
+                self._tally.add(0, 1)
+
+
+def _check_extent(
+    roots: Iterable[Digest], children: Mapping[Digest, Sequence[Digest]], counts: Mapping[Digest, int]
+) -> None:
+    """Refuses trees that are small to name and boundless to stage; O(directories).
+
+    A directory may show in many places of a tree: forty levels that each show
+    the next one twice are a few kilobytes, and a million million directories.
+
+    Raises:
+        RemoteError: A tree is too large or too deep.
+    """
+    extents: dict[Digest, tuple[int, int]] = {}  # entries, depth
+    for root in roots:
+        stack = [root]
+        while stack:
+            top = stack[-1]
+            waiting = [child for child in children[top] if child not in extents]
+            if waiting:
+                stack += waiting
+                continue
+            stack.pop()
+            below = [extents[child] for child in children[top]]
+            entries = counts[top] + len(below) + sum(extent[0] for extent in below)
+            depth = 1 + max((extent[1] for extent in below), default=0)
+            if entries > _MOST_ENTRIES or depth > _DEEPEST:
+                raise RemoteError(f"The tree {root} is too large or too deep to be staged", Failure.CORRUPT)
+            extents[top] = (entries, depth)

@@ -1,0 +1,94 @@
+"""From the store to a storage server: only what the server lacks, found out with one question a transfer."""
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+
+from .._model.digest import EMPTY_DIGEST, Digest
+from .._store.cas import Cas
+from .batches import batches, is_streamed
+from .cas import CasClient
+from .parallel import run_parts
+from .retry import Cancellation
+from .tally import Tally
+
+_WIDTH = 4  # calls at a time in one transfer
+
+
+class Uploader:
+    """One transfer into a storage server.
+
+    Args:
+        client: The server.
+        cas: The store.
+        cancellation: Ends the transfer from another thread.
+        tally: Counts what goes.
+        suspects: Blobs that the server has, but gave wrong: they are uploaded again.
+    """
+
+    def __init__(
+        self,
+        client: CasClient,
+        cas: Cas,
+        cancellation: Cancellation,
+        tally: Tally,
+        suspects: Collection[Digest] = (),
+    ) -> None:
+        self._client = client
+        self._cas = cas
+        self._cancellation = cancellation
+        self._tally = tally
+        self._suspects = suspects
+
+    def push(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Uploads those of the blobs DIGESTS that the server lacks, and gives which these were.
+
+        Each is verified before it leaves.
+
+        Raises:
+            RemoteError: The server does not take them.
+            CASError: A blob is missing or corrupt in the store.
+        """
+        asked = [digest for digest in dict.fromkeys(digests) if digest != EMPTY_DIGEST]
+        missing = self._client.find_missing(asked, self._cancellation)
+        missing.update(digest for digest in asked if digest in self._suspects)
+        wanted = [digest for digest in asked if digest in missing]
+        self._tally.expect(sum(digest.size for digest in wanted))
+        limit = self._client.largest_in_batch
+        large = [digest for digest in wanted if is_streamed(digest, limit)]
+        small = [digest for digest in wanted if not is_streamed(digest, limit)]
+        parts = [lambda digest=digest: self._stream(digest) for digest in large]
+        parts += [lambda batch=batch: self._batch(batch) for batch in batches(small, limit)]
+        run_parts(parts, _WIDTH, self._cancellation)
+        return wanted
+
+    def _batch(self, batch: Sequence[Digest]) -> None:
+        blobs = [(digest, self._cas.read_bytes(digest)) for digest in batch]
+        self._client.write_batch(blobs, self._cancellation)
+        self._tally.add(sum(digest.size for digest in batch), len(batch))
+
+    def _stream(self, digest: Digest) -> None:
+        descriptor = os.open(self._cas.object_path(digest), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._client.write_stream(digest, descriptor, self._cancellation, self._tally.add)
+        finally:
+            os.close(descriptor)
+        self._tally.add(0, 1)
+
+
+def tree_blobs(cas: Cas, root: Digest) -> list[Digest]:
+    """Digests of all directories and files of a tree in the store, each once.
+
+    Raises:
+        CASError: A directory is missing or corrupt.
+    """
+    found: dict[Digest, None] = {}
+    waiting = [root]
+    while waiting:
+        digest = waiting.pop()
+        if digest in found:
+            continue
+        found[digest] = None
+        directory = cas.read_directory(digest)
+        waiting.extend(entry.digest for entry in directory.directories)
+        found.update((file.digest, None) for file in directory.files)
+    return list(found)
