@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from ._exceptions import BstError
+from ._model.events import Event, MessageSent, StepFinished, phase_of_step
 from ._model.message import UNCONDITIONAL, ElementLabel, Message, MessageType
 from ._tasklog import TaskLog, brief_key
 
@@ -88,6 +89,7 @@ class _Job:
     action: str
     element: ElementSource | None
     log: TaskLog | None
+    depth: int = 0  # how many activities it is inside of
 
 
 class _ThreadContext(threading.local):
@@ -108,6 +110,10 @@ class Messenger:
         key_length: Characters of cache keys in task logs.
         subtask_report_s: Simple tasks that took at least this long tell how many subtasks they had.
         on_progress: Called at each progress of a simple task.
+
+    Attributes:
+        observer: Receives every event, in the thread where it happens; None if nobody wants events,
+            which then cost nothing.
     """
 
     def __init__(
@@ -129,6 +135,11 @@ class Messenger:
         self._on_progress = on_progress
         self._context = _ThreadContext()
         self._open_logs: set[TaskLog] = set()
+        self.observer: Callable[[Event], None] | None = None
+
+    def clock_s(self) -> float:
+        """Seconds since the epoch, as messages and events have them."""
+        return self._clock()
 
     def brief(self, key: str) -> str:
         """The part of KEY that messages and the names of log files show."""
@@ -167,6 +178,8 @@ class Messenger:
             job.log.write_message(message)
         if self._context.silence_depth == 0 or kind in UNCONDITIONAL:
             self._sink(message)
+            if self.observer is not None and kind in UNCONDITIONAL:
+                self.observer(_event_of_message(message))
 
     @contextmanager
     def diverted(self, sink: Callable[[Message], None]) -> Iterator[None]:
@@ -193,12 +206,40 @@ class Messenger:
         started_s = self.now_s()
         self.send(MessageType.START, name, detail=detail, element=element)
         try:
-            with self._silenced(silent_nested):
+            with self._silenced(silent_nested), self._observed_step(name):
                 yield
         except BstError:
             self.send(MessageType.FAIL, name, element=element, elapsed_s=self.now_s() - started_s)
             raise
         self.send(MessageType.SUCCESS, name, element=element, elapsed_s=self.now_s() - started_s)
+
+    @contextmanager
+    def _observed_step(self, name: str) -> Iterator[None]:
+        """Tells the observer of the block as a step of this thread's job."""
+        job = self._context.job
+        if self.observer is None or job is None:
+            yield
+            return
+        started_s = self.now_s()
+        job.depth += 1
+        is_success = False
+        try:
+            yield
+            is_success = True
+        finally:
+            job.depth -= 1
+            self.observer(
+                StepFinished(
+                    time_s=self._clock(),
+                    element=_name_of(job.element) or "",
+                    action=job.action,
+                    step=name,
+                    phase=phase_of_step(name),
+                    depth=job.depth,
+                    elapsed_s=self.now_s() - started_s,
+                    is_success=is_success,
+                )
+            )
 
     @contextmanager
     def simple_task(self, name: str, *, full_name: str | None = None) -> Iterator[Task]:
@@ -278,3 +319,19 @@ class Messenger:
         log = TaskLog(path, version=self._version, key_length=self._key_length, created_s=self._clock())
         self._open_logs.add(log)
         return log
+
+
+def _name_of(source: ElementSource | None) -> str | None:
+    label = source() if callable(source) else source
+    return None if label is None else label.full_name
+
+
+def _event_of_message(message: Message) -> MessageSent:
+    return MessageSent(
+        time_s=message.created_s,
+        kind=message.kind.value,
+        text=message.text,
+        detail=message.detail,
+        element=_name_of(message.element or message.task_element),
+        action=message.action,
+    )

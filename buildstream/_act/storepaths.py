@@ -25,3 +25,7 @@ class StorePaths:
     @property
     def trash(self) -> str:
         return os.path.join(self.cache, "trash")
+
+    @property
+    def history(self) -> str:
+        return os.path.join(self.cache, "history")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from .eventsinks import EventSinks
 from .options import GlobalOptions
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ class Invocation:
         self.is_interactive = _is_terminal() and not options.no_interactive
         self.has_colors = _is_terminal() if options.colors is None else options.colors
         self.console, self.messenger = self._make_console()
+        self.events = EventSinks(options, self.messenger, self.config.logdir)
         self.front_end = self._make_front_end()
         self.app = self._make_app()
+        self.app.open_session_log = self.events.open_session_log
 
     @property
     def paint(self) -> "Paint":
@@ -189,6 +192,7 @@ def execute(context: click.Context, command: Callable[[Invocation], int | None])
             status = command(invocation) or 0
         finally:
             invocation.app.close()
+            invocation.events.close()
         sys.stdout.flush()
     except BstError as error:
         status = _end_with_error(error, invocation)

@@ -37,6 +37,8 @@ class GlobalOptions:
     error_lines: int | None
     message_lines: int | None
     log_file: TextIO | None
+    event_log: str | None  # path of the file to write
+    trace: str | None  # path of the file to write
     colors: bool | None  # None: as the terminal can
     strict: bool | None
     option: tuple[tuple[str, str], ...]  # name and value, for the toplevel project

@@ -45,6 +45,18 @@ from .workspaces import workspace
 @click.option(
     "--log-file", type=click.File(mode="w", encoding="UTF-8"), help="Copy the log lines to this file"
 )
+@click.option(
+    "--event-log",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write what happens to this file, for machines: a JSON object a line",
+)
+@click.option(
+    "--trace",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the times of all jobs to this file, as a Chrome trace",
+)
 @click.option("--colors/--no-colors", default=None, help="Whether to use colours")
 @click.option("--strict/--no-strict", default=None, help="Whether to rebuild all that depends on a change")
 @click.option(

@@ -17,9 +17,11 @@ from ..exceptions import LoadErrorReason
 
 if TYPE_CHECKING:
     from .._act.artifacts import ArtifactCache
+    from .._act.history import DurationHistory
     from .._act.sourcecache import SourceCache
     from .._load.project import Project
     from .._load.resolved import ResolvedElement
+    from .._model.events import Event
     from .._schedule.scheduler import Decision, Scheduler
     from .._store.cas import Cas
     from ..node import MappingNode
@@ -100,6 +102,9 @@ class App:
         # replaced by what shows the progress of loading
         self.on_element_loaded: Callable[[str], None] = lambda _: None
         self.on_element_resolved: Callable[[], None] = lambda: None
+        # opens the log of events that is kept of each session with this name; None: none is kept
+        self.open_session_log: Callable[[str], Callable[[Event], None] | None] | None = None
+        self._history: DurationHistory | None = None
         self._load_settings = load_settings
         self._start_directory = start_directory
         self._loader: ProjectLoader | None = None
@@ -169,6 +174,15 @@ class App:
 
             self._cas = Cas(self.paths.cas, durable=self.settings.is_durable)
         return self._cas
+
+    @property
+    def history(self) -> "DurationHistory":
+        """How long jobs took before."""
+        if self._history is None:
+            from .._act.history import DurationHistory
+
+            self._history = DurationHistory(self.paths.history)
+        return self._history
 
     @property
     def artifacts(self) -> "ArtifactCache":

@@ -6,11 +6,12 @@ from .._act.build import Builder
 from .._model.message import MessageType
 from .._plan.pipeline import Pipeline
 from .._plan.record import ElementRecord
-from .._plan.selection import build_plan_elements, depth_order
+from .._plan.selection import build_plan_elements
 from .._schedule.queue import Queue, Token
 from .._schedule.works import BuildWork, FetchWork
 from .app import App
 from .loading import LoadedTargets, check_resolved, load_elements, query
+from .priorities import start_order
 from .session import Session, announced
 
 
@@ -27,7 +28,7 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
     deps = deps or app.settings.build_dependencies
     with announced(app, "Build") as started_s:
         loaded = load_elements(app, elements, ignores_junctions_by_default=True)
-        required = _plan(app, loaded, deps, retries=retry_failed or app.settings.retry_failed)
+        required = plan_build(app, loaded, deps, retries=retry_failed or app.settings.retry_failed)
     pipeline = loaded.pipeline
     builder = Builder(app.services, app.artifacts, app.settings.cache_buildtrees)
     queues = [
@@ -40,11 +41,11 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
         ),
         Queue("Build", "Built", Token.PROCESS, BuildWork(builder, pipeline), is_imperative=True),
     ]
-    session = Session("Build", app, loaded, queues, depth_order(loaded.targets, deps), started_s)
+    session = Session("Build", app, loaded, queues, start_order(app, loaded, deps), started_s)
     session.run(required)
 
 
-def _plan(app: App, loaded: LoadedTargets, deps: str, *, retries: bool) -> list[ElementRecord]:
+def plan_build(app: App, loaded: LoadedTargets, deps: str, *, retries: bool) -> list[ElementRecord]:
     """Finds out what has to be in the cache in the end, in staging order."""
     pipeline = loaded.pipeline
     considered = build_plan_elements(loaded.targets, deps)

@@ -17,6 +17,7 @@ from .._schedule.scheduler import SessionResult
 from .app import App
 from .jobs import make_scheduler
 from .loading import LoadedTargets
+from .sessionevents import SessionEvents
 from .views import element_views
 
 
@@ -64,14 +65,19 @@ class Session:
         keys_before = {record: record.strong_key for record in pipeline.records}
         scheduler = make_scheduler(app, self.queues, self.order)
         app.ui.start_session(self.name, scheduler, len(everything))
+        events = SessionEvents(app, self.name, self.loaded, self.queues)
         pipeline.on_required = lambda record: scheduler.add([record])
         priorities = {element: position for position, element in enumerate(self.order)}
         scheduler.add(sorted(initial, key=lambda record: priorities.get(record.element, 0)))
         try:
+            has_jobs = any(queue.has_ready for queue in self.queues)
+            events.begin(everything, has_jobs=has_jobs, loading_s=app.messenger.now_s() - self.started_s)
             result = scheduler.run()
         finally:
             pipeline.on_required = None
             app.ui.end_session()
+            events.close()
+        events.end(result, app.messenger.now_s() - self.started_s)
         self._report(result, len(everything), keys_before)
 
     def _report(

@@ -58,6 +58,15 @@ class Job:
         self.tries += 1
         self.log_path = self._make_log_path()
         self.started_s = self.messenger.now_s()
+        watch = self.queue.watch
+        if watch is None:
+            return self._run_observed()
+        watch.started(self)
+        result = self._run_observed()
+        watch.finished(self, result)
+        return result
+
+    def _run_observed(self) -> JobResult:
         try:
             with (
                 self.current.running(self.control),

@@ -4,9 +4,12 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .._plan.record import ElementRecord
+
+if TYPE_CHECKING:
+    from .watch import JobWatch
 
 
 class Token(Enum):
@@ -58,6 +61,7 @@ class Queue:
     processed: int = 0
     skipped: int = 0
     failed: int = 0
+    watch: "JobWatch | None" = None  # told of elements that are ready, and of their jobs
     _ready: list[tuple[int, int, ElementRecord]] = field(default_factory=list)
     _arrivals: int = 0
     # blocker -> the elements that wait for it
@@ -80,6 +84,13 @@ class Queue:
         """Makes RECORD ready for a job; the lowest PRIORITY starts first."""
         heapq.heappush(self._ready, (priority, self._arrivals, record))
         self._arrivals += 1
+        if self.watch is not None:
+            self.watch.queued(self.action, record)
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether an element waits for a job."""
+        return bool(self._ready)
 
     def pop(self) -> ElementRecord | None:
         """The next element to start a job for, None if there is none."""

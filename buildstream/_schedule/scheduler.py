@@ -129,7 +129,7 @@ class Scheduler:
 
     def run(self) -> SessionResult:
         """Runs until nothing is left to do, or until the session is quit or terminated."""
-        if not any(queue._ready for queue in self.queues):
+        if not any(queue.has_ready for queue in self.queues):
             return self.result  # nothing to do: no event loop, no threads
         import asyncio
 

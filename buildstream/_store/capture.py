@@ -73,7 +73,8 @@ class _Capture:
         if threads > 1:
             from concurrent.futures import ThreadPoolExecutor
 
-            with ThreadPoolExecutor(threads) as pool:
+            objects = self._objects
+            with ThreadPoolExecutor(threads, "capture", objects.count_for, (objects.stored,)) as pool:
                 list(pool.map(self._store_file, large))
         else:
             for file in large:

@@ -52,6 +52,11 @@ class Cas:
         return self._layout.cas
 
     @property
+    def stored_bytes(self) -> int:
+        """The size of all new blobs that the calling thread has stored since it runs."""
+        return self._objects.stored.total_bytes
+
+    @property
     def quarantine_directory(self) -> str:
         """Where corrupt objects are moved to."""
         return self._layout.quarantine

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -30,6 +31,26 @@ def _identity(status: os.stat_result) -> _Identity:
     return _Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+class StoredCount:
+    """How many bytes of new blobs were stored; counts for several threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.total_bytes = 0
+
+    def add(self, size_bytes: int) -> None:
+        """Counts one more blob."""
+        with self._lock:
+            self.total_bytes += size_bytes
+
+
+class _ThreadCount(threading.local):
+    """The count of each thread: one of its own, unless it works for another one."""
+
+    def __init__(self) -> None:
+        self.count = StoredCount()
+
+
 class ObjectStore:
     """The blobs of a store.
 
@@ -44,7 +65,17 @@ class ObjectStore:
         self._layout = layout
         self._corrupt: set[str] = set()  # hashes of what went into quarantine
         self._verdicts: dict[str, _Identity] = {}  # by path: files whose content was seen to be right
+        self._thread = _ThreadCount()
         self.has_unflushed = False  # whether something was added since this was last reset
+
+    @property
+    def stored(self) -> StoredCount:
+        """What the calling thread has stored since it runs."""
+        return self._thread.count
+
+    def count_for(self, count: StoredCount) -> None:
+        """Lets the calling thread, which works for another one, add to the COUNT of that."""
+        self._thread.count = count
 
     # --- Presence
 
@@ -185,6 +216,7 @@ class ObjectStore:
                 return False
             raise
         self._remember(target, os.fstat(descriptor))
+        self._thread.count.add(digest.size)
         self.has_unflushed = True
         return True
 
@@ -246,6 +278,7 @@ class ObjectStore:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.rename(temporary, target)
         self._remember(target, os.fstat(descriptor))
+        self._thread.count.add(digest.size)
         self.has_unflushed = True
 
     # --- Verification

@@ -1,0 +1,147 @@
+"""What a session tells machines: its plan, its jobs, its end; and what it remembers of durations."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from .._load.resolved import ResolvedElement
+from .._model.events import (
+    ElementPlanned,
+    Event,
+    JobFinished,
+    JobOutcome,
+    QueueCount,
+    SessionFinished,
+    SessionOutcome,
+    SessionStarted,
+)
+from .._plan.decisions import decide
+from .._plan.record import ElementRecord
+from .._schedule.queue import Queue
+from .._schedule.scheduler import SessionResult
+from .._schedule.watch import JobWatch
+from .app import App
+
+if TYPE_CHECKING:
+    from .loading import LoadedTargets
+
+Observer = Callable[[Event], None]
+
+
+class SessionEvents:
+    """The events of one session.
+
+    They go to the observer of the messenger, if there is one, and, once there are jobs, to
+    the log that is kept of each session.
+
+    Args:
+        app: Whose session it is.
+        name: As it is shown: "Build", "Fetch".
+        loaded: What it is about.
+        queues: Are watched from now on.
+    """
+
+    def __init__(self, app: App, name: str, loaded: "LoadedTargets", queues: Sequence[Queue]) -> None:
+        self._app = app
+        self._name = name
+        self._loaded = loaded
+        self._queues = queues
+        self._held: list[Event] | None = []  # what comes before the plan is told
+        self._outer = app.messenger.observer
+        self._session_log: Observer | None = None
+        self._jobs: list[JobFinished] = []
+        self._projects = {element.full_name: element for element in loaded.pipeline.elements}
+        app.messenger.observer = self._observe
+        watch = JobWatch(self._observe, app.messenger.clock_s, lambda: app.cas.stored_bytes)
+        for queue in queues:
+            queue.watch = watch
+
+    def begin(self, everything: Sequence[ResolvedElement], *, has_jobs: bool, loading_s: float) -> None:
+        """Tells the plan for EVERYTHING, in staging order, then what was held back."""
+        if has_jobs and self._app.open_session_log is not None:
+            self._session_log = self._app.open_session_log(self._name)
+        held, self._held = self._held or [], None
+        if self._outer is None and self._session_log is None:
+            return
+        self._tell(self._started(len(everything), loading_s))
+        for element in everything:
+            self._tell(self._planned(self._loaded.pipeline.record(element)))
+        for event in held:
+            self._tell(event)
+
+    def end(self, result: SessionResult, elapsed_s: float) -> None:
+        """Tells how the session ended, and remembers how long its jobs took."""
+        messenger = self._app.messenger
+        outcome = SessionOutcome.SUCCEEDED
+        if result.was_terminated:
+            outcome = SessionOutcome.TERMINATED
+        elif result.failed:
+            outcome = SessionOutcome.FAILED
+        self._tell(
+            SessionFinished(
+                time_s=messenger.clock_s(),
+                session=self._name,
+                outcome=outcome,
+                elapsed_s=elapsed_s,
+                queues=tuple(QueueCount(q.action, q.processed, q.skipped, q.failed) for q in self._queues),
+                failed=tuple(dict.fromkeys(record.element.full_name for record, _ in result.failed)),
+            )
+        )
+        self.close()
+        self._remember()
+
+    def close(self) -> None:
+        """Leaves the messenger as it was; may be called again."""
+        self._app.messenger.observer = self._outer
+
+    def _observe(self, event: Event) -> None:
+        if isinstance(event, JobFinished):
+            self._jobs.append(event)
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        if self._outer is not None:
+            self._outer(event)
+        if self._session_log is not None:
+            self._session_log(event)
+
+    def _started(self, elements: int, loading_s: float) -> SessionStarted:
+        app, project = self._app, self._loaded.projects[0]
+        return SessionStarted(
+            time_s=app.messenger.clock_s(),
+            session=self._name,
+            project=project.name,
+            directory=project.directory,
+            targets=tuple(element.full_name for element in self._loaded.targets),
+            elements=elements,
+            fetchers=app.settings.fetchers,
+            builders=app.settings.builders,
+            pushers=app.settings.pushers,
+            loading_s=loading_s,
+        )
+
+    def _planned(self, record: ElementRecord) -> ElementPlanned:
+        element = record.element
+        decision, reason = decide(record)
+        timing = self._app.history.find(element.project_name, element.name, "build")
+        return ElementPlanned(
+            time_s=self._app.messenger.clock_s(),
+            element=element.full_name,
+            kind=element.kind,
+            decision=decision,
+            reason=reason,
+            key=record.strong_key,
+            build_dependencies=tuple(child.full_name for child in element.build_dependencies),
+            runtime_dependencies=tuple(child.full_name for child in element.runtime_dependencies),
+            expected_s=None if timing is None else timing.expected_s,
+        )
+
+    def _remember(self) -> None:
+        history = self._app.history
+        for job in self._jobs:
+            if job.outcome is JobOutcome.SUCCEEDED:
+                element = self._projects[job.element]
+                history.add(element.project_name, element.name, job.action, job.elapsed_s)
+        history.save(self._app.messenger.clock_s())

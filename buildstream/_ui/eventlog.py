@@ -1,0 +1,104 @@
+"""Event logs: one JSON object a line, as doc/source/using_events.rst describes them."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields
+from enum import Enum
+
+from .._model.events import EVENT_LOG_VERSION, EVENT_TYPES, Event, LogStarted, QueueCount
+from .._version import __version__
+
+# of sessions, in a directory that no project can have the name of
+SESSION_DIRECTORY = ".sessions"
+SESSION_SUFFIX = ".jsonl"
+MOST_SESSIONS = 100  # the oldest are removed
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def event_as_json(event: Event) -> str:
+    """EVENT as one line without its end: `event` and `time` first, absent fields left out."""
+    value: dict[str, object] = {"event": event.name}
+    for field, key in _KEYS[type(event)]:
+        content = getattr(event, field)
+        if content is not None:
+            value[key] = _plain(content)
+    return _encode(value)
+
+
+def _plain(content: object) -> object:
+    if isinstance(content, Enum):
+        return content.value
+    if isinstance(content, float):
+        return round(content, 6)
+    if isinstance(content, tuple):
+        return [_plain(item) for item in content]
+    if isinstance(content, QueueCount):
+        return {key: _plain(getattr(content, field)) for field, key in _KEYS[QueueCount]}
+    return content
+
+
+def json_key(name: str) -> str:
+    """The key of a field: `time` for `time_s`, `elapsed` for `elapsed_s`, else with dashes."""
+    return re.sub(r"_s$", "", name).replace("_", "-")
+
+
+# pairs of attribute and JSON key
+_KEYS = {
+    kind: tuple((field.name, json_key(field.name)) for field in fields(kind))
+    for kind in (*EVENT_TYPES, QueueCount)
+}
+
+
+class EventLog:
+    """A log that is written event by event, so that it is complete up to a crash.
+
+    Its methods may be called from any thread.
+
+    Args:
+        path: Of the file, which is replaced.
+        clock: Seconds since the epoch.
+
+    Raises:
+        OSError: The file can't be written.
+    """
+
+    def __init__(self, path: str, clock: Callable[[], float]) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags, 0o666)
+        self.handle(LogStarted(clock(), EVENT_LOG_VERSION, __version__, os.getpid()))
+
+    def handle(self, event: Event) -> None:
+        """Appends EVENT."""
+        # a full disk must not decide how a build ends; one write, so that threads don't mix lines
+        with suppress(OSError):
+            os.write(self._descriptor, (event_as_json(event) + "\n").encode("utf-8", "backslashreplace"))
+
+
+def open_session_log(log_directory: str, session: str, clock: Callable[[], float]) -> EventLog | None:
+    """A new log for a session called SESSION, beside those of earlier sessions; None if it can't be made."""
+    directory = os.path.join(log_directory, SESSION_DIRECTORY)
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(clock()))
+    path = os.path.join(directory, f"{stamp}-{session.lower()}-{os.getpid()}{SESSION_SUFFIX}")
+    try:
+        os.makedirs(directory, exist_ok=True)
+        log = EventLog(path, clock)
+    except OSError:
+        return None
+    for name in session_logs(log_directory)[:-MOST_SESSIONS]:
+        with suppress(OSError):
+            os.unlink(os.path.join(directory, name + SESSION_SUFFIX))
+    return log
+
+
+def session_logs(log_directory: str) -> list[str]:
+    """The names of all sessions with a log, oldest first."""
+    try:
+        names = os.listdir(os.path.join(log_directory, SESSION_DIRECTORY))
+    except OSError:
+        return []
+    return sorted(name.removesuffix(SESSION_SUFFIX) for name in names if name.endswith(SESSION_SUFFIX))
