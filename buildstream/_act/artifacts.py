@@ -36,7 +36,7 @@ class ArtifactCache:
     def load(self, name: str) -> ArtifactView | None:
         """The artifact called NAME, None if there is none or its message can't be read."""
         data = self.records.read(name)
-        artifact = None if data is None else _view_from_bytes(data)
+        artifact = None if data is None else view_from_bytes(data)
         return artifact if artifact is not None and _is_well_formed(artifact) else None
 
     def load_complete(self, name: str) -> ArtifactView | None:
@@ -117,7 +117,7 @@ class ArtifactCache:
         return self.cas.add_bytes(dump(value).encode("utf-8"))
 
 
-def _view_from_bytes(data: bytes) -> ArtifactView | None:
+def view_from_bytes(data: bytes) -> ArtifactView | None:
     from google.protobuf.message import DecodeError
 
     from .._protos.buildstream.v2.artifact_pb2 import Artifact

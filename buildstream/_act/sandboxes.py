@@ -75,14 +75,12 @@ class Sandboxes:
     @contextmanager
     def open(self, owner: SandboxOwner, digest: Digest | None = None) -> Iterator["LocalSandbox"]:
         """A sandbox as OWNER wants it, holding the tree DIGEST, closed at the end of the block."""
-        import uuid
-
         from .._model.platform import host_arch, host_os
         from .._sandbox.environment import SandboxConfiguration, SandboxEnvironment
         from .._sandbox.local import LocalSandbox
 
         settings = owner.settings
-        scratch = os.path.join(self._paths.build, uuid.uuid4().hex)
+        scratch = self._open_cas().new_scratch_path()
         environment = SandboxEnvironment(
             cas=self._open_cas(),
             launcher=self.launcher,

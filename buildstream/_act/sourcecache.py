@@ -72,7 +72,7 @@ class SourceCache:
         return self._complete(self._individual_records.read(f"{source.kind}/{key}"))
 
     def _complete(self, data: bytes | None) -> Digest | None:
-        digest = None if data is None else _files_of_message(data)
+        digest = None if data is None else files_of_message(data)
         if digest is None or not self._cas.contains_tree(digest):
             return None
         return digest
@@ -193,7 +193,7 @@ def _message_of_files(digest: Digest) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
-def _files_of_message(data: bytes) -> Digest | None:
+def files_of_message(data: bytes) -> Digest | None:
     from google.protobuf.message import DecodeError
 
     from .._protos.buildstream.v2.source_pb2 import Source as SourceMessage

@@ -238,6 +238,9 @@ def merge_settings(options: GlobalOptions, config: "UserConfig") -> "Settings":
         build_dependencies=config.build.dependencies,
         cache_buildtrees=_choose(options.cache_buildtrees, config.cache.cache_buildtrees.value),
         is_strict=is_strict,
+        quota=config.cache.quota,
+        reserved_disk_space=config.cache.reserved_disk_space,
+        low_watermark_percent=config.cache.low_watermark_percent,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .._act.artifacts import ArtifactCache
     from .._act.history import DurationHistory
     from .._act.sourcecache import SourceCache
+    from .._config import DiskShare
     from .._load.project import Project
     from .._load.resolved import ResolvedElement
     from .._model.events import Event
@@ -44,6 +45,9 @@ class Settings:
     build_dependencies: str  # what `bst build` considers without --deps
     cache_buildtrees: str  # always, auto or never
     is_strict: Callable[[str], bool]  # by name of the toplevel project
+    quota: "DiskShare | None"  # None: no limit
+    reserved_disk_space: "DiskShare"
+    low_watermark_percent: float  # of the quota
     is_durable: bool = True
 
 
@@ -115,10 +119,11 @@ class App:
         self._sources: SourceCache | None = None
 
     def close(self) -> None:
-        """Ends helper programs and empties the trash."""
+        """Ends helper programs, makes room in the cache if it is time, and empties the trash."""
         self.services.close()
         if self._cas is not None:
             self._cas.empty_trash()
+            self._cas.close()
 
     # the project
 
@@ -171,8 +176,11 @@ class App:
         """The content store."""
         if self._cas is None:
             from .._store.cas import Cas
+            from .cleaning import make_room, store_limits
 
-            self._cas = Cas(self.paths.cas, durable=self.settings.is_durable)
+            self._cas = Cas(self.paths.cas, durable=self.settings.is_durable, limits=store_limits(self))
+            self._cas.begin_session()
+            self._cas.usage.clean_up = lambda keep_bytes: make_room(self, keep_bytes)
         return self._cas
 
     @property
@@ -191,7 +199,8 @@ class App:
             from .._act.artifacts import ArtifactCache
             from .._store.records import artifact_records
 
-            self._artifacts = ArtifactCache(self.cas, artifact_records(self.paths.cache))
+            records = artifact_records(self.paths.cache, protecting=self.cas.protecting)
+            self._artifacts = ArtifactCache(self.cas, records)
             self.services.artifacts = self._artifacts
         return self._artifacts
 
@@ -204,8 +213,8 @@ class App:
 
             self._sources = SourceCache(
                 self.cas,
-                element_source_records(self.paths.cache),
-                source_records(self.paths.cache),
+                element_source_records(self.paths.cache, protecting=self.cas.protecting),
+                source_records(self.paths.cache, protecting=self.cas.protecting),
                 temporary=self.paths.temporary,
                 services=self.services,
                 messenger=self.messenger,

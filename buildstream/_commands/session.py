@@ -15,6 +15,7 @@ from .._plan.record import ElementRecord
 from .._schedule.queue import Queue
 from .._schedule.scheduler import SessionResult
 from .app import App
+from .cleaning import cleaning_in_background
 from .jobs import make_scheduler
 from .loading import LoadedTargets
 from .sessionevents import SessionEvents
@@ -72,7 +73,8 @@ class Session:
         try:
             has_jobs = any(queue.has_ready for queue in self.queues)
             events.begin(everything, has_jobs=has_jobs, loading_s=app.messenger.now_s() - self.started_s)
-            result = scheduler.run()
+            with cleaning_in_background(app):
+                result = scheduler.run()
         finally:
             pipeline.on_required = None
             app.ui.end_session()

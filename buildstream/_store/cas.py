@@ -1,8 +1,8 @@
 """The content store of a cache directory: blobs, trees, and trees extracted to the host."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,13 @@ from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .._model.tree import TreeDecodeError, TreeDirectory, decode_directory, encode_directory
 from .adopt import TreeAdopter
 from .capture import capture_directory, capture_overlay, require_directory
+from .cleanup import Cleaner, RecordSet
 from .extract import TreeExtractor
 from .layout import StoreLayout
 from .objects import ObjectStore
+from .sessions import Session, StoreLock
 from .trash import discard, empty_trash
+from .usage import StoreLimits, StoreUsage
 
 if TYPE_CHECKING:
     from .incoming import IncomingBlob
@@ -31,20 +34,24 @@ class Cas:
     Args:
         directory: `<cachedir>/cas`; `trees`, `tmp` and `trash` are beside it.
         durable: Whether `flush` makes sure that data survives a loss of power.
+        limits: How much it may take; by default there is no limit.
 
     Raises:
         CASError: The directory can't be used, or was written by a newer version.
     """
 
-    def __init__(self, directory: str, *, durable: bool = True) -> None:
+    def __init__(self, directory: str, *, durable: bool = True, limits: StoreLimits | None = None) -> None:
         self._layout = StoreLayout(directory)
+        self._lock = StoreLock(self._layout)
+        self._session: Session | None = None
+        self.usage = StoreUsage(self._layout, limits or StoreLimits())
         self._durable = durable
         self._flushing = Lock()
-        self._objects = ObjectStore(self._layout)
+        self._objects = ObjectStore(self._layout, self._lock, self.usage)
         self._directories: dict[str, TreeDirectory] = {}  # decoded, by hash
         self._entry_count = 0  # in these
         self._complete: set[str] = set()  # hashes of trees that were seen to be complete
-        self._extractor = TreeExtractor(self._layout, self._objects, self.read_directory)
+        self._extractor = TreeExtractor(self._layout, self._objects, self._lock, self.read_directory)
 
     @property
     def directory(self) -> str:
@@ -120,6 +127,13 @@ class Cas:
         """Whether the blob is present with the right size; costs a system call or two."""
         return self._objects.contains(digest)
 
+    def claim(self, digest: Digest) -> bool:
+        """Whether the blob is present; then no clean-up deletes it as long as the session lasts.
+
+        For a blob that a record is going to refer to; those of records that were read need no claim.
+        """
+        return self._objects.claim(digest)
+
     def object_path(self, digest: Digest, *, executable: bool = False) -> str:
         """The path of a file with the verified content of a blob; it must not be written to.
 
@@ -165,8 +179,11 @@ class Cas:
         return next(self._missing_blobs(digest), None) is None
 
     def missing_blobs(self, digest: Digest) -> list[Digest]:
-        """What is missing of a tree, as far as the directories that are present tell; each blob once."""
-        return list(dict.fromkeys(self._missing_blobs(digest)))
+        """What is missing of a tree, as far as the directories that are present tell; each blob once.
+
+        What is not missing is claimed, so that the tree is complete once these are added.
+        """
+        return list(dict.fromkeys(self._missing_blobs(digest, contains=self._objects.claim)))
 
     def forget_presence(self) -> None:
         """Forgets which trees were complete, after blobs were deleted."""
@@ -259,6 +276,38 @@ class Cas:
         """
         return TreeAdopter(self._extractor, self._objects, self.read_directory).adopt(digest, path)
 
+    # --- Sessions and clean-up
+
+    def begin_session(self) -> None:
+        """Protects all that is used, claimed or added from now on until `close`.
+
+        Raises:
+            CASError: The disk refuses.
+        """
+        if self._session is None:
+            self._session = Session(self._layout)
+            self._layout.adopt_session(self._session.name)
+            self._objects.protected_since_ns = self._session.started_ns
+
+    def close(self) -> None:
+        """Ends the session."""
+        self.usage.synchronize()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def protecting(self) -> AbstractContextManager[None]:
+        """The block in which nothing is cleaned up; to be left soon."""
+        return self._lock.shared()
+
+    def cleaner(self, sets: Sequence[RecordSet]) -> Cleaner:
+        """What cleans up this store, in which SETS are all that keeps contents alive."""
+        return Cleaner(self._layout, self._objects, self._lock, self.usage, sets)
+
+    def new_scratch_path(self) -> str:
+        """A path for a scratch directory, which is thrown away if this process does not do that."""
+        return self._layout.new_path(self._layout.build)
+
     # --- Maintenance
 
     def discard(self, path: str) -> None:
@@ -303,9 +352,11 @@ class Cas:
         self._directories[digest.hash] = directory
         self._entry_count += 1 + sum(map(len, directory[:3]))
 
-    def _missing_blobs(self, digest: Digest) -> Iterator[Digest]:
+    def _missing_blobs(
+        self, digest: Digest, contains: Callable[[Digest], bool] | None = None
+    ) -> Iterator[Digest]:
         """Yields missing blobs of a tree, perhaps several times; notes it as complete if there are none."""
-        contains = self._objects.contains
+        contains = contains or self._objects.contains
         visited: set[str] = set()
         waiting = [digest]
         is_complete = True

@@ -4,11 +4,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from time import time_ns
 
 from .._model.digest import Digest
 from .._model.tree import FileEntry, TreeDirectory
 from .layout import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
 from .objects import ObjectStore
+from .sessions import StoreLock
 from .trash import discard
 from .treecheck import is_tree_sound
 
@@ -21,9 +23,14 @@ class TreeExtractor:
     """
 
     def __init__(
-        self, layout: StoreLayout, objects: ObjectStore, read_directory: Callable[[Digest], TreeDirectory]
+        self,
+        layout: StoreLayout,
+        objects: ObjectStore,
+        lock: StoreLock,
+        read_directory: Callable[[Digest], TreeDirectory],
     ) -> None:
         self._layout = layout
+        self._lock = lock
         self._objects = objects
         self._read_directory = read_directory
         self._sound: set[str] = set()  # hashes of trees that this process has published or checked
@@ -87,7 +94,20 @@ class TreeExtractor:
             if not is_tree_sound(target, digest, self._read_directory):
                 discard(self._layout, target)
                 return False
+            if not self._protect(target):
+                return False
             self._sound.add(digest.hash)
+        return True
+
+    def _protect(self, target: str) -> bool:
+        """Notes in the ctime of a tree just checked that it is used in this session; False if it is gone."""
+        try:
+            with self._lock.shared():
+                os.utime(target, ns=(time_ns(), os.lstat(target).st_mtime_ns))
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # a store that can only be read is not cleaned up either
         return True
 
     def _build(self, digest: Digest, root: str, *, is_shared: bool = True) -> None:

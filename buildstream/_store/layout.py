@@ -40,6 +40,7 @@ class StoreLayout:
         self.trees = os.path.join(self.root, "trees")
         self.temporary = os.path.join(self.root, "tmp")  # trees that are being extracted
         self.trash = os.path.join(self.root, "trash")
+        self.build = os.path.join(self.root, "build")  # scratch directories of sandboxes
         self._prefix = f"{os.getpid()}-{time_ns():x}"
         self._counter = count()
         try:
@@ -52,6 +53,14 @@ class StoreLayout:
     def new_path(self, directory: str) -> str:
         """A path in DIRECTORY that no other thread or process uses; see `is_temporary_name`."""
         return f"{directory}/{self._prefix}-{next(self._counter)}"
+
+    def session_of(self, name: str) -> str | None:
+        """The session that made the temporary or scratch directory NAME, if it is one."""
+        return name.rpartition("-")[0] if is_temporary_name(name) else None
+
+    def adopt_session(self, name: str) -> None:
+        """Makes the session NAME the owner of all temporary paths from now on."""
+        self._prefix = name
 
     def create_temporary(self, directory: str) -> tuple[int, str]:
         """Creates a file in DIRECTORY: descriptor and path."""

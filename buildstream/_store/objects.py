@@ -6,11 +6,14 @@ import os
 import stat
 import threading
 from contextlib import suppress
+from time import time_ns
 from typing import NamedTuple
 
 from .._exceptions import CASError
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, cas_error
+from .sessions import CLOCK_SLACK_NS, StoreLock
+from .usage import StoreUsage
 
 _CHUNK_SIZE_BYTES = 1 << 20
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EROFS)
@@ -61,8 +64,12 @@ class ObjectStore:
     threads and processes.
     """
 
-    def __init__(self, layout: StoreLayout) -> None:
+    def __init__(self, layout: StoreLayout, lock: StoreLock, usage: StoreUsage) -> None:
         self._layout = layout
+        self._lock = lock
+        self._usage = usage
+        # what was used since is not cleaned up; until a session begins, nobody else knows of this
+        self.protected_since_ns = time_ns() - CLOCK_SLACK_NS
         self._corrupt: set[str] = set()  # hashes of what went into quarantine
         self._verdicts: dict[str, _Identity] = {}  # by path: files whose content was seen to be right
         self._thread = _ThreadCount()
@@ -130,12 +137,38 @@ class ObjectStore:
             return data
         raise self._absent(digest)
 
+    def claim(self, digest: Digest, *, executable: bool = False) -> bool:
+        """Whether the blob is there; it then stays as long as the session lasts."""
+        if digest == EMPTY_DIGEST:
+            return True
+        path = self._find(digest, executable=executable)
+        return path is not None and self._protect(path)
+
+    def _protect(self, path: str) -> bool:
+        """Notes that the object at PATH is used in this session; False if it is gone.
+
+        The time of the last access tells it; reading an object may set that too, which does no harm.
+        """
+        try:
+            before = os.lstat(path)
+            if before.st_atime_ns >= self.protected_since_ns:
+                return True
+            with self._lock.shared():
+                os.utime(path, ns=(time_ns(), MTIME_NS))
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # a store that can only be read is not cleaned up either
+        if self._verdicts.get(path) == _identity(before):
+            self._remember(path, os.lstat(path))
+        return True
+
     # --- Insertion
 
     def add_bytes(self, data: bytes) -> Digest:
         """Stores DATA and gives its digest."""
         digest = digest_from_bytes(data)
-        if not self.contains(digest):
+        if not self.claim(digest):
             self._write(data, digest, executable=False)
         return digest
 
@@ -176,7 +209,7 @@ class ObjectStore:
             may_adopt = consume and status.st_nlink == 1 and status.st_size == digest.size
             if may_adopt and self._adopt(descriptor, path, digest, executable=executable):
                 return digest
-            if self._find(digest, executable=executable):
+            if self.claim(digest, executable=executable):
                 return digest
             if data is None:
                 return self._copy_from(descriptor, executable=executable)
@@ -195,7 +228,9 @@ class ObjectStore:
 
         Raises:
             OSError: The file can't be renamed.
+            CASError: `cache-too-full`.
         """
+        self._usage.charge(digest.size, self._path(digest, executable=executable))
         self._finish(descriptor, path, digest, executable=executable)
 
     def _adopt(self, descriptor: int, path: str, digest: Digest, *, executable: bool) -> bool:
@@ -203,14 +238,15 @@ class ObjectStore:
         target = self._path(digest, executable=executable)
         try:
             os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
-            os.utime(descriptor, ns=(MTIME_NS, MTIME_NS))
+            os.utime(descriptor, ns=(time_ns(), MTIME_NS))
             try:
                 os.link(path, target)
             except FileNotFoundError:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.link(path, target)
+            self._charge_linked(target, digest)
         except FileExistsError:
-            return self._is_present(target, digest)
+            return self._is_present(target, digest) and self._protect(target)
         except OSError as error:
             if error.errno in _NO_LINK:
                 return False
@@ -220,7 +256,15 @@ class ObjectStore:
         self.has_unflushed = True
         return True
 
+    def _charge_linked(self, target: str, digest: Digest) -> None:
+        try:
+            self._usage.charge(digest.size, target)
+        except CASError:
+            _unlink(target)
+            raise
+
     def _write(self, data: bytes, digest: Digest, *, executable: bool) -> None:
+        self._usage.charge(len(data), self._path(digest, executable=executable))
         descriptor, temporary = self._create()
         try:
             view = memoryview(data)
@@ -253,11 +297,15 @@ class ObjectStore:
                 while view:
                     view = view[os.write(descriptor, view) :]
             digest = Digest(checksum.hexdigest(), size_bytes)
+            self._usage.charge(size_bytes, self._path(digest, executable=executable))
             self._finish(descriptor, temporary, digest, executable=executable)
             return digest
         except OSError as error:
             _unlink(temporary)
             raise cas_error("write", self._layout.objects, error) from error
+        except CASError:
+            _unlink(temporary)
+            raise
         finally:
             os.close(descriptor)
 
@@ -270,7 +318,7 @@ class ObjectStore:
     def _finish(self, descriptor: int, temporary: str, digest: Digest, *, executable: bool) -> None:
         """Gives the complete file at TEMPORARY its mode, time and name."""
         os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
-        os.utime(descriptor, ns=(MTIME_NS, MTIME_NS))
+        os.utime(descriptor, ns=(time_ns(), MTIME_NS))
         target = self._path(digest, executable=executable)
         try:
             os.rename(temporary, target)
@@ -338,7 +386,7 @@ class ObjectStore:
         mode = EXECUTABLE_MODE if path.endswith(".x") else FILE_MODE
         if stat.S_IMODE(status.st_mode) != mode or status.st_mtime_ns != MTIME_NS:
             os.chmod(path, mode)
-            os.utime(path, ns=(MTIME_NS, MTIME_NS))
+            os.utime(path, ns=(time_ns(), MTIME_NS))
             status = os.lstat(path)
         self._remember(path, status)
 

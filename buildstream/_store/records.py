@@ -8,8 +8,8 @@ here.
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from threading import get_ident
 
 from .._exceptions import CASError
@@ -18,6 +18,8 @@ from .layout import storage_errors
 
 _TEMPORARY_PREFIX = "tmp-"  # also that of save_file_atomic; keys start with a hexadecimal digit
 _MOST_RACES_LOST = 10  # against removals, until a write gives up
+
+Protecting = Callable[[], AbstractContextManager[None]]  # gives the block in which nothing is cleaned up
 
 
 class Records:
@@ -30,10 +32,18 @@ class Records:
         directory: Created when something is written.
         durable: Whether a record is on the disk before it gets its name;
             otherwise it may be empty after a loss of power.
+        protecting: Gives the block in which nothing is cleaned up.
     """
 
-    def __init__(self, directory: str, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        directory: str,
+        *,
+        durable: bool = False,
+        protecting: Protecting = nullcontext,
+    ) -> None:
         self.directory = directory
+        self._protecting = protecting
         self._durable = durable
 
     def path(self, name: str) -> str:
@@ -61,6 +71,8 @@ class Records:
             CASError: It can't be read.
         """
         path = self.path(name)
+        if is_use and not self.touch(name):
+            return None
         try:
             with open(path, "rb") as file:
                 data = file.read()
@@ -68,8 +80,6 @@ class Records:
             return None
         except OSError as error:
             raise CASError(f"Failed to read '{path}': {error}") from error
-        if is_use:
-            self.touch(name)
         return data
 
     def write(self, name: str, data: bytes) -> None:
@@ -117,10 +127,28 @@ class Records:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)  # still there if both were the same file already
 
-    def touch(self, name: str) -> None:
-        """Notes that a record is used now; an absent one is fine."""
-        with suppress(OSError):
-            os.utime(self.path(name))
+    def touch(self, name: str) -> bool:
+        """Notes that a record is used now, which protects it as long as the session lasts.
+
+        Returns:
+            Whether it is there.
+        """
+        path = self.path(name)
+        with self._protecting():
+            try:
+                os.utime(path)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            except OSError:
+                return os.path.lexists(path)  # a store that can only be read
+        return True
+
+    def used_ns(self, name: str) -> int | None:
+        """When a record was last used, in nanoseconds since the epoch; None if it is not there."""
+        try:
+            return os.lstat(self.path(name)).st_mtime_ns
+        except OSError:
+            return None
 
     def remove(self, name: str) -> bool:
         """Removes a record, and directories that are empty then; gives whether it was there.
@@ -161,19 +189,25 @@ class Records:
         return [(name, mtime_ns) for mtime_ns, name in sorted(found)]
 
 
-def artifact_records(cache_directory: str, *, durable: bool = False) -> Records:
+def artifact_records(
+    cache_directory: str, *, durable: bool = False, protecting: Protecting = nullcontext
+) -> Records:
     """Serialised `Artifact` messages by `<project>/<element>/<key>`."""
-    return Records(os.path.join(cache_directory, "artifacts", "refs"), durable=durable)
+    return Records(os.path.join(cache_directory, "artifacts", "refs"), durable=durable, protecting=protecting)
 
 
-def element_source_records(cache_directory: str, *, durable: bool = False) -> Records:
+def element_source_records(
+    cache_directory: str, *, durable: bool = False, protecting: Protecting = nullcontext
+) -> Records:
     """Serialised `Source` messages of the combined sources of elements, by key."""
-    return Records(os.path.join(cache_directory, "elementsources"), durable=durable)
+    return Records(os.path.join(cache_directory, "elementsources"), durable=durable, protecting=protecting)
 
 
-def source_records(cache_directory: str, *, durable: bool = False) -> Records:
+def source_records(
+    cache_directory: str, *, durable: bool = False, protecting: Protecting = nullcontext
+) -> Records:
     """Serialised `Source` messages of single sources, by `<kind>/<key>`."""
-    return Records(os.path.join(cache_directory, "source_protos"), durable=durable)
+    return Records(os.path.join(cache_directory, "source_protos"), durable=durable, protecting=protecting)
 
 
 def _walk(directory: str, prefix: str) -> Iterator[tuple[str, int]]:
