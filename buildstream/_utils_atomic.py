@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from ._utils_errors import DirectoryExistsError
@@ -115,6 +115,37 @@ def _create_temporary_file(directory: str) -> str:
         except FileExistsError:
             continue
         return path
+
+
+@contextmanager
+def locked_directory(directory: str) -> Iterator[None]:
+    """Keeps other commands that ask the same out of DIRECTORY, where its file system can do that."""
+    import fcntl
+
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def replace_text_file(path: str, text: str) -> None:
+    """Replaces the content of PATH, whose directory is locked, at once: a reader sees the old or the new.
+
+    After a crash of the machine it is one of the two as well.  A file of that name that
+    ends in `.new` is left behind if the process is killed, and used by the next change.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    temporary = f"{path}.new"
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
 
 
 @contextmanager

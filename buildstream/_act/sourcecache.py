@@ -95,6 +95,23 @@ class SourceCache:
         self._cas.flush()
         self._combined_records.write(record.keys.sources.combined, _message_of_files(digest))
 
+    def fetch_originals(self, element: ResolvedElement) -> None:
+        """Makes the originals of all sources of ELEMENT present: what a workspace is made of.
+
+        Runs in a job; nothing is done for those that are there.
+
+        Raises:
+            BstError: Something can't be fetched.
+        """
+        for source in element.sources:
+            if self.originals.is_cached(source):
+                continue
+            if source.plugin.BST_REQUIRES_PREVIOUS_SOURCES_FETCH:
+                with self.earlier_sources(element, source) as previous:
+                    self.originals.fetch(source, previous)
+            else:
+                self.originals.fetch(source, None)
+
     @contextmanager
     def earlier_sources(self, element: ResolvedElement, source: ResolvedSource) -> Iterator[str]:
         """A writable copy of what the sources before SOURCE leave in its directory; they are fetched.
@@ -119,7 +136,7 @@ class SourceCache:
             self._stage_on_top(source, tree)
         else:
             digest = self._ensure_individual(source, key)
-            tree._import_tree(digest, path=_destination(source))
+            tree._import_tree(digest, path=destination_of(source))
 
     def _ensure_individual(self, source: ResolvedSource, key: str) -> Digest:
         """The tree of SOURCE staged alone, fetched and staged if need be."""
@@ -154,7 +171,7 @@ class SourceCache:
             else:
                 self.originals.fetch(source, None)
         plugin.validate_cache()
-        destination = _destination(source)
+        destination = destination_of(source)
         subtree = tree.open_directory(destination, create=True) if destination else tree
         if plugin.BST_STAGE_VIRTUAL_DIRECTORY:
             plugin.stage_directory(subtree)
@@ -169,7 +186,7 @@ class SourceCache:
         """A writable copy of what the earlier sources left in the directory of SOURCE."""
         from .._store.checkout import export_directory
 
-        destination = _destination(source)
+        destination = destination_of(source)
         with temporary_directory(self._temporary) as path:
             subtree = tree.open_directory(destination, create=True) if destination else tree
             export_directory(self._cas, subtree._digest(), path)
@@ -180,7 +197,7 @@ def _needs_previous(source: Source) -> bool:
     return source.BST_REQUIRES_PREVIOUS_SOURCES_FETCH or source.BST_REQUIRES_PREVIOUS_SOURCES_STAGE
 
 
-def _destination(source: ResolvedSource) -> str:
+def destination_of(source: ResolvedSource) -> str:
     """Where SOURCE is staged in the combined tree: a normalised relative path."""
     return os.path.normpath("/" + (source.directory or "")).lstrip("/")
 

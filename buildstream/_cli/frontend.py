@@ -108,6 +108,13 @@ class FrontEnd:
         self._notify(f"{self._session_name} {'failed' if summary.failed else 'succeeded'}", "")
         self._console.show_summary(summary, self._manners.element_format)
 
+    def confirm(self, question: str) -> bool:
+        """Whether the person agrees to what QUESTION, lines that end with a line break, tells."""
+        from .._ui.prompts import PromptStreams, ask_for_consent
+
+        with self._console.hold():
+            return ask_for_consent(PromptStreams(sys.stdin, sys.stderr), question)
+
     def ask_on_interrupt(self) -> "Decision":
         """What to do after ^C."""
         from .._schedule.scheduler import Decision

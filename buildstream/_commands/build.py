@@ -1,8 +1,11 @@
 """`bst build`: makes the artifacts of elements."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .._act.build import Builder
+from .._load.workspaces import changing_workspaces
+from .._load.workspacesource import workspace_directory
 from .._model.message import MessageType
 from .._plan.pipeline import Pipeline
 from .._plan.record import ElementRecord
@@ -31,6 +34,7 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
         required = plan_build(app, loaded, deps, retries=retry_failed or app.settings.retry_failed)
     pipeline = loaded.pipeline
     builder = Builder(app.services, app.artifacts, app.settings.cache_buildtrees)
+    work = BuildWork(builder, pipeline, lambda record: _note_last_build(loaded, record))
     queues = [
         Queue(
             "Fetch",
@@ -39,7 +43,7 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
             FetchWork(app.sources, skips_cached=True),
             has_retries=True,
         ),
-        Queue("Build", "Built", Token.PROCESS, BuildWork(builder, pipeline), is_imperative=True),
+        Queue("Build", "Built", Token.PROCESS, work, is_imperative=True),
     ]
     session = Session("Build", app, loaded, queues, start_order(app, loaded, deps), started_s)
     session.run(required)
@@ -57,6 +61,20 @@ def plan_build(app: App, loaded: LoadedTargets, deps: str, *, retries: bool) -> 
         # before anything is built: one clear error if no sandbox can be made here
         app.services.probe.capabilities()
     return required
+
+
+def _note_last_build(loaded: LoadedTargets, record: ElementRecord) -> None:
+    """Records in the workspace of an element, if it has one, what the next build may go on from."""
+    name = record.element.full_name
+    directory = workspace_directory(record.element)
+    if directory is None or record.artifact is None:
+        return
+    project = loaded.projects[0].directory
+    with changing_workspaces(project) as workspaces:
+        workspace = workspaces.get(name)
+        # it may have been closed, or opened elsewhere, meanwhile
+        if workspace is not None and workspace.directory(project) == directory:
+            workspaces[name] = replace(workspace, last_build=record.artifact.strong_key)
 
 
 def _discard(app: App, pipeline: Pipeline, record: ElementRecord, *, retries: bool) -> None:

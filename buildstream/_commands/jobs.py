@@ -6,9 +6,9 @@ from .._config import OnError
 from .._exceptions import StreamError
 from .._load.resolved import ResolvedElement
 from .._plan.record import ElementRecord, SourceState
-from .._schedule.queue import Queue, Token
+from .._schedule.queue import Queue, QueueStatus, Token
 from .._schedule.scheduler import Scheduler, SchedulerSettings
-from .._schedule.works import FetchWork
+from .._schedule.works import FetchWork, OriginalsWork
 from .app import App
 
 
@@ -54,10 +54,25 @@ def fetch_missing(app: App, records: Sequence[ElementRecord]) -> None:
         StreamError: Something could not be fetched, or the user ended the command.
     """
     missing = [record for record in records if record.source_state is not SourceState.STAGED]
-    if not missing:
-        return
-    scheduler = make_scheduler(app, [fetch_queue(app)], [record.element for record in missing])
-    scheduler.add(missing)
+    if missing:
+        _run(app, fetch_queue(app), missing)
+
+
+def fetch_originals(app: App, records: Sequence[ElementRecord]) -> None:
+    """Fetches what the sources of RECORDS are made of, where it is not there: workspaces need it.
+
+    Raises:
+        StreamError: Something could not be fetched, or the user ended the command.
+    """
+    work = OriginalsWork(app.sources)
+    missing = [record for record in records if work.status(record) is QueueStatus.READY]
+    if missing:
+        _run(app, Queue("Fetch", "Sources Fetched", Token.DOWNLOAD, work, has_retries=True), missing)
+
+
+def _run(app: App, queue: Queue, records: Sequence[ElementRecord]) -> None:
+    scheduler = make_scheduler(app, [queue], [record.element for record in records])
+    scheduler.add(records)
     result = scheduler.run()
     if result.failed:
         raise StreamError from result.failed[-1][1].error

@@ -11,6 +11,7 @@ from .._keys.elementkeys import KeyTable
 from .._load.projectloader import ProjectLoader
 from .._load.resolved import ResolvedElement
 from .._load.targets import Targets, classify, default_targets, match_elements
+from .._load.workspacesource import workspace_directory
 from .._model.message import MessageType
 from .._plan.pipeline import Pipeline
 from .._plan.record import ArtifactState, ElementRecord
@@ -151,23 +152,38 @@ def _warn_of_projects(app: "App", loader: ProjectLoader) -> None:
 
 
 def check_resolved(elements: Sequence[ResolvedElement]) -> None:
-    """Checks that every source of ELEMENTS has a ref.
+    """Checks that every source of ELEMENTS has a ref, and every workspace a directory.
 
     Raises:
-        PipelineError: `inconsistent-pipeline`, listing what is missing.
+        PipelineError: `inconsistent-pipeline`, or `inconsistent-pipeline-workspaced` if it is
+            just for lack of directories; lists what is missing.
     """
     lines = []
+    vanished = []
     for element in elements:
         missing = [source for source in element.sources if not source.plugin.is_resolved()]
-        if missing:
-            lines += [f"  Element: {element.full_name} is inconsistent"]
-            lines += [f"    {source.plugin} is missing ref" for source in missing]
+        if not missing:
+            continue
+        directory = workspace_directory(element)
+        if directory is not None:
+            vanished.append(f"  Element: {element.full_name} has its workspace at {directory}")
+            continue
+        lines += [f"  Element: {element.full_name} is inconsistent"]
+        lines += [f"    {source.plugin} is missing ref" for source in missing]
     if lines:
         lines += ["", "Try tracking these elements first with `bst source track`"]
         raise PipelineError(
             "Inconsistent pipeline",
             detail="Exact versions are missing for the following elements:\n\n" + "\n".join(lines),
             reason="inconsistent-pipeline",
+        )
+    if vanished:
+        advice = "Try closing these workspaces first with `bst workspace close`"
+        raise PipelineError(
+            "Inconsistent pipeline",
+            detail="The directories of these workspaces do not exist any more:\n\n"
+            + "\n".join([*vanished, "", advice]),
+            reason="inconsistent-pipeline-workspaced",
         )
 
 

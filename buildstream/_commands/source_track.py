@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from .._act.tracking import Tracker
 from .._exceptions import StreamError
 from .._load.resolved import ResolvedElement
-from .._model.message import MessageType
 from .._plan.selection import except_elements, select
 from .._schedule.queue import Queue, Token
 from .._schedule.works import TrackWork
 from .app import App
 from .loading import LoadedTargets, load_elements
+from .redirection import source_element
 from .session import Session, announced
 
 
@@ -43,23 +43,13 @@ def _select(app: App, loaded: LoadedTargets, deps: str, *, crosses_junctions: bo
     """What is to be tracked, in staging order, each element once."""
     selected: dict[ResolvedElement, None] = {}
     for target in loaded.targets:
-        found = [_source_element(app, loaded, target)] if deps == "none" else select([target], deps)
+        found = [source_element(app, loaded, target)] if deps == "none" else select([target], deps)
         selected.update(
             (element, None)
             for element in found
             if crosses_junctions or deps == "none" or element.project is target.project
         )
     return except_elements(loaded.targets, list(selected), loaded.excepted)
-
-
-def _source_element(app: App, loaded: LoadedTargets, target: ResolvedElement) -> ResolvedElement:
-    """The element whose sources TARGET stands for."""
-    plugin = target.plugin._get_source_element()
-    if plugin is target.plugin:
-        return target
-    element = next(element for element in loaded.pipeline.elements if element.plugin is plugin)
-    app.messenger.send(MessageType.INFO, f"Element '{target.full_name}' redirected to '{element.full_name}'")
-    return element
 
 
 def _check_trackable(loaded: LoadedTargets, selected: Sequence[ResolvedElement]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from .._load.resolved import ResolvedElement
+from .._load.workspacesource import workspace_directory
 from .._load.yamldump import dump
 from .._model.elementrow import ElementView
 from .._model.message import MessageType
@@ -28,6 +29,7 @@ def _view(app: App, pipeline: Pipeline, record: ElementRecord) -> ElementView:
         label=lambda: record.label,
         state=lambda: display_state(record, pipeline),
         description=element.description,
+        workspace_directory=workspace_directory(element),
         config=lambda: dump(element.config.strip_node_info()),
         variables=lambda: dump(dict(element.variables.items())),
         environment=lambda: dump(dict(element.environment)),

@@ -1,6 +1,6 @@
 """From loaded element files to resolved elements: plugins constructed and configured."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .._exceptions import BstError, LoadError
@@ -19,6 +19,8 @@ from .resolved import ResolvedElement, ResolvedSource
 from .services import Services
 from .sourcehost import SourceHost
 from .variables import Variables
+from .workspaces import Workspace
+from .workspacesource import WORKSPACE_KIND, workspace_source
 
 if TYPE_CHECKING:
     from .project import Project
@@ -37,6 +39,8 @@ class PipelineResolver:
     def __init__(self, services: Services, progress: Callable[[], None]) -> None:
         self._services = services
         self._progress = progress
+        # by the full name of the element; may be replaced before anything is resolved
+        self.workspaces: Mapping[str, Workspace] = {}
         self._defaults: dict[tuple[Project, str], KindDefaults] = {}
         self._source_defaults: dict[tuple[Project, str], MappingNode] = {}
         self._resolved: dict[int, ResolvedElement] = {}  # by identity of the LoadElement
@@ -108,6 +112,10 @@ class PipelineResolver:
         )
         host.bind(resolved)
         self._resolved[id(element)] = resolved
+        workspace = self.workspaces.get(element.full_name)
+        if workspace is not None:
+            resolved.sources.append(workspace_source(element, resolved, workspace, self._services))
+            return resolved
         for index, source_node in enumerate(node.get_sequence("sources", None) or ()):
             resolved.sources.append(self._source(element, resolved, index, source_node, variables))
         return resolved
@@ -153,7 +161,7 @@ class PipelineResolver:
             )
         kind_node = node.get_scalar("kind")
         kind = kind_node.as_str()
-        if kind == "workspace":
+        if kind == WORKSPACE_KIND:
             raise LoadError(
                 f"{kind_node.get_provenance()}: Invalid usage of workspace source kind",
                 LoadErrorReason.INVALID_DATA,

@@ -178,24 +178,11 @@ def find_project_conf(start: str) -> tuple[str | None, str | None]:
             return directory, None
         workspace_file = os.path.join(directory, ".bstproject.yaml")
         if os.path.isfile(workspace_file):
-            return _read_workspace_project(workspace_file)
+            from .workspaceproject import read_owners
+
+            owner = read_owners(workspace_file)[0]
+            return owner.project_directory, owner.element_name
         parent = os.path.dirname(directory)
         if parent == directory:
             return None, None
         directory = parent
-
-
-def _read_workspace_project(path: str) -> tuple[str, str]:
-    from .yaml import load_file
-
-    node = load_file(path, ".bstproject.yaml")
-    version = node.get_int("format-version", 1)
-    if version != 1:
-        raise LoadError(
-            f"{path}: Workspace project format version {version} is not supported, only version 1 is",
-            LoadErrorReason.INVALID_DATA,
-        )
-    for entry in node.get_sequence("projects"):
-        if isinstance(entry, MappingNode):
-            return entry.get_str("project-path"), entry.get_str("element-name")
-    raise LoadError(f"{path}: The list of projects is empty", LoadErrorReason.INVALID_DATA)

@@ -14,10 +14,10 @@ from .pluginregistry import PluginRegistry, PluginType
 from .project import JunctionLink, Project
 from .services import Services
 from .settings import LoadSettings
-from .workspaces import load_workspaces
+from .workspaces import Workspace, load_workspaces
 
 if TYPE_CHECKING:
-    from ..node import MappingNode, Node, ScalarNode
+    from ..node import Node, ScalarNode
     from .loadelement import LoadElement
     from .resolved import ResolvedElement
 
@@ -51,13 +51,13 @@ class ProjectLoader:
         self._first_pass_resolver = PipelineResolver(services, lambda: None)
         self.projects: list[Project] = []  # in load order
         # open workspaces, by the full name of their element
-        self.workspaces: Mapping[str, MappingNode] = {}
+        self.workspaces: Mapping[str, Workspace] = {}
         self._loaders: list[Loader] = []  # one a project, in the same order
 
     def open(self, directory: str) -> Project:
         """The toplevel project in DIRECTORY, with its loader."""
         project = Project(directory, self._settings, _new_registries(), self._services)
-        self.workspaces = load_workspaces(project.directory)
+        self.workspaces = self.resolver.workspaces = load_workspaces(project.directory)
         self._add_loader(project)
         return project
 
@@ -122,7 +122,7 @@ class ProjectLoader:
         """Where the sources of a junction are: its workspace, a local directory, or a staged copy."""
         workspace = self.workspaces.get(resolved.full_name)
         if workspace is not None:
-            return os.path.join(resolved.project.toplevel.directory, workspace.get_str("path"))
+            return workspace.directory(resolved.project.toplevel.directory)
         if resolved.has_unresolved_source:
             raise LoadError(
                 f"{prefix_of(node)}Subproject has no ref for junction: {resolved.full_name}",

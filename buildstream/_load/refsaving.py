@@ -6,13 +6,13 @@ several commands track at the same time, or a person edits meanwhile.
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from .._exceptions import BstError, LoadError
+from .._utils_atomic import locked_directory
 from ..exceptions import ErrorDomain
 from ..node import MappingNode, Node, SequenceNode
 from .resolved import ResolvedElement, ResolvedSource
@@ -181,7 +181,7 @@ class RefWriter:
                     batch.error = _save_error(path, error)
 
     def _write_file(self, path: str, items: Iterable[tuple[_Batch, RefChange]]) -> None:
-        with _locked(os.path.dirname(path)):
+        with locked_directory(os.path.dirname(path)):
             document = self._read(path)
             for batch, change in items:
                 try:
@@ -220,20 +220,6 @@ def _save_error(path: str, error: Exception) -> BstError:
 def _signature(path: str) -> tuple[int, ...]:
     status = os.stat(path)
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-@contextmanager
-def _locked(directory: str) -> Iterator[None]:
-    """Keeps other commands out of the files of DIRECTORY, where its file system can do that."""
-    import fcntl
-
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _apply(document: Any, change: RefChange) -> None:

@@ -1,5 +1,7 @@
 """The work of the queues: tracking and fetching sources, and building."""
 
+from collections.abc import Callable
+
 from .._act.build import Builder, BuildResult
 from .._act.sourcecache import SourceCache
 from .._act.tracking import Tracker
@@ -64,17 +66,47 @@ class FetchWork:
         return None
 
 
+class OriginalsWork:
+    """Makes the originals of sources present, for workspaces.
+
+    Args:
+        sources: The source cache.
+    """
+
+    def __init__(self, sources: SourceCache) -> None:
+        self._sources = sources
+
+    def status(self, record: ElementRecord) -> QueueStatus:
+        is_cached = self._sources.originals.is_cached
+        missing = not all(is_cached(source) for source in record.element.sources)
+        return QueueStatus.READY if missing else QueueStatus.SKIP
+
+    def run(self, record: ElementRecord) -> object:
+        self._sources.fetch_originals(record.element)
+        return None
+
+    def finish(self, record: ElementRecord, result: object) -> None:
+        pass
+
+    def blocker(self, record: ElementRecord) -> ElementRecord | None:
+        return None
+
+
 class BuildWork:
     """Builds elements whose dependencies are cached.
 
     Args:
         builder: Does the building.
         pipeline: Tells whether an element can be built.
+        on_artifact: Called in the main thread for each element whose build left an artifact.
     """
 
-    def __init__(self, builder: Builder, pipeline: Pipeline) -> None:
+    def __init__(
+        self, builder: Builder, pipeline: Pipeline, on_artifact: Callable[[ElementRecord], None]
+    ) -> None:
         self._builder = builder
         self._pipeline = pipeline
+        self._on_artifact = on_artifact
 
     def status(self, record: ElementRecord) -> QueueStatus:
         if record.is_cached:
@@ -92,6 +124,7 @@ class BuildWork:
             record.artifact = result.artifact
             is_success = result.artifact.is_success
             record.artifact_state = ArtifactState.CACHED if is_success else ArtifactState.FAILED
+            self._on_artifact(record)
 
     def blocker(self, record: ElementRecord) -> ElementRecord | None:
         """The first build dependency, or runtime dependency of one, that is not cached."""

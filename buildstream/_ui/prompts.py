@@ -116,6 +116,16 @@ def ask_after_interrupt(streams: PromptStreams) -> Choice:
     return _confirm(streams, choice, _CONFIRMATIONS[choice])
 
 
+def ask_for_consent(streams: PromptStreams, question: str) -> bool:
+    """Whether the person says yes to QUESTION, which ends with a line break; no answer means no."""
+    streams.write(f"\n{question}\nAre you sure?\n")
+    try:
+        return read_choice(streams, ["no", "yes"], "no") == "yes"
+    except (KeyboardInterrupt, EOFError):
+        streams.write("\n")
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class TextQuestion:
     """A question that is answered by a text."""

@@ -23,9 +23,12 @@ class LocalSource(CapturedSource):
         self.fullpath = os.path.join(self.get_project_directory(), self.path)
 
     def init_workspace_directory(self, directory: Directory) -> None:
-        # the files as they are now
-        self._digest = None
-        self.stage_directory(directory)
+        # the files themselves, with their modes and times
+        with self.timed_activity("Staging local files into CAS"):
+            if os.path.isdir(self.fullpath):
+                directory.import_files(self.fullpath)
+            else:
+                directory.import_single_file(self.fullpath)
 
 
 def setup() -> type[Source]:

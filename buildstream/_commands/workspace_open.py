@@ -1,0 +1,292 @@
+"""`bst workspace open` and hard resets: the sources of elements, written where the user edits them."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._act.workspacestaging import replace_content, scratch_directory, stage_originals
+from .._exceptions import StreamError
+from .._load.resolved import ResolvedElement
+from .._load.targets import classify
+from .._load.workspaceproject import WORKSPACE_PROJECT_FILE, add_owner
+from .._load.workspaces import changing_workspaces, workspace_at
+from .._model.message import MessageType
+from .._plan.record import ElementRecord
+from .app import App
+from .jobs import fetch_originals
+from .loading import LoadedTargets, check_resolved, element_names, load_names
+from .redirection import source_element
+from .workspaces import Removal, WorkspaceProject, names_to_reset, workspace_project
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """How workspaces are to be opened."""
+
+    parent: str  # absolute directory where workspaces get directories named after their elements
+    directory: str | None = None  # absolute; of the only one
+    force: bool = False  # replaces open workspaces and the content of directories
+    has_checkout: bool = True  # whether the sources are written into the directory
+    tracks: bool = False  # whether newer refs are looked for before
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """A workspace that is about to be opened."""
+
+    record: ElementRecord
+    directory: str  # absolute
+    replaced: str | None = None  # directory of the workspace that the element has already
+    keeps_owners: bool = False  # whether the other elements of the directory stay
+
+    @property
+    def name(self) -> str:
+        return self.record.element.full_name
+
+
+def open_workspaces(app: App, elements: Sequence[str], options: OpenOptions) -> None:
+    """Opens a workspace for each of ELEMENTS.
+
+    Everything is checked, fetched and staged before anything that is there is touched.
+
+    Raises:
+        StreamError: `directory-with-multiple-elements`, `bad-directory`, `workspace-directory-failure`,
+            an element without sources or with a workspace, or something could not be fetched.
+        PipelineError: A source has no ref.
+    """
+    if options.tracks:
+        from .source_track import track
+
+        track(app, elements=elements, excepted=(), deps="none", crosses_junctions=False)
+        app.reopen_project(lambda _conf: None)
+    project = workspace_project(app, elements)
+    loaded, selected = _load_originals(app, project, elements)
+    if options.directory is not None and len(selected) != 1:
+        raise StreamError(
+            "Exactly one element can be given if --directory is used",
+            reason="directory-with-multiple-elements",
+        )
+    openings = _check(loaded, project, selected, options)
+    if options.has_checkout:
+        check_resolved(selected)
+        removal = _removal(project, openings)
+        removal.check()
+        removal.confirm(app, "Opening replaces everything in these directories:")
+        fetch_originals(app, [opening.record for opening in openings])
+    _Opener(app, project, has_checkout=options.has_checkout, force=options.force).open(openings)
+
+
+def reset_workspaces(app: App, elements: Sequence[str], *, takes_all: bool) -> None:
+    """Replaces the content of the workspaces of ELEMENTS, or of all of them, by their sources.
+
+    Raises:
+        StreamError: An element has no workspace, none is open, or the sources could not be fetched.
+        PipelineError: A source has no ref.
+    """
+    project = workspace_project(app, () if takes_all else elements)
+    names = names_to_reset(app, project, elements, takes_all=takes_all)
+    loaded, selected = _load_originals(app, project, names)
+    check_resolved(selected)
+    workspaces = project.workspaces()
+    openings = []
+    for element in selected:
+        directory = project.directory_of(workspaces[element.full_name])
+        record = loaded.pipeline.record(element)
+        openings.append(_Opening(record, directory, replaced=directory, keeps_owners=True))
+    removal = _removal(project, openings)
+    removal.check()
+    removal.confirm(app, "Resetting discards all changes in these directories:")
+    fetch_originals(app, [opening.record for opening in openings])
+    _Opener(app, project, has_checkout=True, force=True, is_reset=True).open(openings)
+
+
+def _removal(project: WorkspaceProject, openings: Sequence[_Opening]) -> Removal:
+    """What goes when sources are put in its place."""
+    here = [opening.name for opening in openings if opening.replaced == opening.directory]
+    return Removal(project, here, [opening.directory for opening in openings])
+
+
+def _load_originals(
+    app: App, project: WorkspaceProject, words: Sequence[str]
+) -> tuple[LoadedTargets, list[ResolvedElement]]:
+    """The elements whose sources WORDS mean, each once, loaded as if there were no workspaces."""
+    loader = project.loader
+    names, _ = element_names(app, loader, classify(words, accepts_artifacts=False))
+    # junctions are still looked for in their workspaces
+    loader.resolver.workspaces = {}
+    loaded = load_names(app, loader, names)
+    return loaded, list(dict.fromkeys([source_element(app, loaded, target) for target in loaded.targets]))
+
+
+# what can be known before anything is done
+
+
+def _check(
+    loaded: LoadedTargets,
+    project: WorkspaceProject,
+    elements: Sequence[ResolvedElement],
+    options: OpenOptions,
+) -> list[_Opening]:
+    workspaces = project.workspaces()
+    openings: list[_Opening] = []
+    for element in elements:
+        _check_sources(element)
+        present = workspaces.get(element.full_name)
+        replaced = None if present is None else project.directory_of(present)
+        if replaced is not None and not options.force:
+            raise _already_open(element.full_name, replaced)
+        directory = options.directory or os.path.join(options.parent, os.path.splitext(element.name)[0])
+        openings.append(_Opening(loaded.pipeline.record(element), directory, replaced))
+    _check_distinct(openings)
+    for opening in openings:
+        _check_directory(opening, is_any_content_fine=options.force or not options.has_checkout)
+    return openings
+
+
+def _check_sources(element: ResolvedElement) -> None:
+    if element.sources:
+        return
+    detail = None
+    if element.build_dependencies:
+        names = "\n".join([dependency.full_name for dependency in element.build_dependencies])
+        detail = f"Try opening a workspace on one of its dependencies instead:\n{names}"
+    raise StreamError(f"The element {element.full_name} has no sources", detail=detail)
+
+
+def _already_open(name: str, directory: str) -> StreamError:
+    return StreamError(f"Element '{name}' already has an open workspace defined at: {directory}")
+
+
+def _check_distinct(openings: Sequence[_Opening]) -> None:
+    seen: dict[str, str] = {}
+    for opening in openings:
+        other = seen.setdefault(opening.directory, opening.name)
+        if other != opening.name:
+            raise StreamError(
+                f"Elements '{other}' and '{opening.name}' would get the same directory: {opening.directory}",
+                detail="Open them one by one, with --directory.",
+                reason="bad-directory",
+            )
+
+
+def _check_directory(opening: _Opening, *, is_any_content_fine: bool) -> None:
+    directory = opening.directory
+    if not os.path.lexists(directory):
+        return
+    text = f"For element '{opening.name}', Directory path is not"
+    if not os.path.isdir(directory):
+        raise StreamError(f"{text} a directory: {directory}", reason="bad-directory")
+    try:
+        is_empty = not os.listdir(directory)
+    except OSError as error:
+        raise StreamError(
+            f"{text} readable: {directory}: {error.strerror}", reason="bad-directory"
+        ) from error
+    if not is_empty and not is_any_content_fine:
+        raise StreamError(
+            f"{text} empty: {directory}",
+            detail="To use the files that are in there, add --no-checkout. To replace them, add --force.",
+            reason="bad-directory",
+        )
+
+
+# doing it
+
+
+class _Opener:
+    """Opens workspaces that have been checked, one after the other.
+
+    Args:
+        force: Whether a workspace that another command has opened meanwhile is replaced.
+        is_reset: Whether these are workspaces that stay where they are.
+    """
+
+    def __init__(
+        self, app: App, project: WorkspaceProject, *, has_checkout: bool, force: bool, is_reset: bool = False
+    ) -> None:
+        self._app = app
+        self._project = project
+        self._has_checkout = has_checkout
+        self._force = force
+        self._is_reset = is_reset
+
+    def open(self, openings: Sequence[_Opening]) -> None:
+        for position, opening in enumerate(openings):
+            self._announce(opening)
+            remaining = [later.name for later in openings[position + 1 :]]
+            self._make_directory(opening.directory, remaining)
+            try:
+                if self._has_checkout:
+                    self._check_out(opening)
+                self._record(opening)
+            except OSError as error:
+                place = error.filename or opening.directory
+                raise StreamError(
+                    f"Failed to write the workspace of '{opening.name}': {error.strerror}: {place}",
+                    detail=_not_tried(remaining),
+                    reason="workspace-directory-failure",
+                ) from error
+
+    def _announce(self, opening: _Opening) -> None:
+        messenger = self._app.messenger
+        if opening.replaced is not None and self._has_checkout and not self._is_reset:
+            detail = None
+            if opening.replaced != opening.directory and os.path.isdir(opening.replaced):
+                detail = f"The files in {opening.replaced} are kept."
+            messenger.send(
+                MessageType.WARN,
+                f"Replacing existing workspace for element '{opening.name}' defined at: {opening.replaced}",
+                detail=detail,
+                element=opening.record.label,
+            )
+        messenger.send(MessageType.STATUS, f"Creating workspace for element {opening.name}")
+
+    @staticmethod
+    def _make_directory(directory: str, remaining: Sequence[str]) -> None:
+        try:
+            os.makedirs(directory, exist_ok=True)
+        except OSError as error:
+            raise StreamError(
+                f"Failed to create workspace directory: {error}",
+                detail=_not_tried(remaining),
+                reason="workspace-directory-failure",
+            ) from error
+
+    def _check_out(self, opening: _Opening) -> None:
+        """Replaces the content of the directory by the sources, once they are complete."""
+        directory = opening.directory
+        with scratch_directory(self._project.directory, directory) as scratch:
+            staged, aside = os.path.join(scratch, "staged"), os.path.join(scratch, "aside")
+            os.mkdir(staged)
+            os.mkdir(aside)
+            with self._app.messenger.activity(
+                f"Staging sources to {directory}", element=opening.record.label
+            ):
+                stage_originals(opening.record.element, staged)
+            keep = WORKSPACE_PROJECT_FILE if opening.keeps_owners else None
+            if self._is_reset:
+                with self._app.messenger.activity(f"Removing workspace directory {directory}"):
+                    replace_content(directory, staged, aside, keep=keep)
+            else:
+                replace_content(directory, staged, aside, keep=keep)
+
+    def _record(self, opening: _Opening) -> None:
+        """Makes the directory known as a workspace."""
+        project, name = self._project, opening.name
+        is_staged = add_owner(opening.directory, project.owner(name))
+        if is_staged and not opening.keeps_owners and opening.replaced != opening.directory:
+            self._app.messenger.send(
+                MessageType.WARN,
+                f"{WORKSPACE_PROJECT_FILE} was staged from this element's sources",
+                element=opening.record.label,
+            )
+        with changing_workspaces(project.directory) as workspaces:
+            present = workspaces.pop(name, None)
+            if present is not None and not self._force:
+                raise _already_open(name, project.directory_of(present))
+            workspaces[name] = workspace_at(project.directory, opening.directory)
+        self._app.messenger.send(MessageType.INFO, f"Created a workspace for element {name}")
+
+
+def _not_tried(remaining: Sequence[str]) -> str | None:
+    return f"Did not try to create workspaces for {', '.join(remaining)}" if remaining else None
