@@ -5,46 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 from random import Random
-from textwrap import dedent
 
 from tests.corpus import elements, sources
 from tests.corpus.chances import Chances
 from tests.corpus.elements import ElementMaker
-from tests.corpus.texts import STANDARD, WORDS, Options, directed, text
+from tests.corpus.projectconf import ConfMaker
+from tests.corpus.texts import STANDARD, WORDS, Options, text
 from tests.corpus.yamltext import Data, to_yaml
-
-_WARNINGS = ["overlaps", "ref-not-in-track", "unaliased-url", "custom:token", "unstaged-files"]
-_PLUGIN = """\
-    from buildstream import Element
-
-
-    class Labelled(Element):
-        BST_MIN_VERSION = "2.0"
-
-        def configure(self, node):
-            node.validate_keys(["label", "size"])
-            self.label = node.get_str("label")
-            self.size = node.get_int("size", 5)
-
-        def preflight(self):
-            pass
-
-        def get_unique_key(self):
-            return {"label": self.label, "size": self.size, "flags": [True, None, 1.5]}
-
-        def configure_sandbox(self, sandbox):
-            pass
-
-        def stage(self, sandbox):
-            pass
-
-        def assemble(self, sandbox):
-            return "/"
-
-
-    def setup():
-        return Labelled
-    """
 
 
 class ProjectMaker:
@@ -69,184 +36,132 @@ class ProjectMaker:
     ) -> None:
         self._random = Random(seed)
         self._chances = Chances(self._random, used)
+        self._name = f"p-{seed.replace('/', '-')}"
         self._seed = seed
         self._directory = directory
         self._depth = depth
-        self._count = element_count or self._chances.pick([3, 4, 6, 9])
+        self._is_large = element_count is not None
+        count = element_count or self._chances.pick([3, 4, 6, 9])
         self._options = Options()
-        self._junctions: dict[str, dict[str, Data]] = {}
-        self._outside: list[str] = []
         self._path = self._chances.pick(["", "elements", "some/elements"])
-        self._names = [
-            f"{self._chances.pick(['', '', 'sub/', 'deep/er/'])}{self._chances.pick(WORDS)}-{number}.bst"
-            for number in range(self._count)
+        folders = ["", "", "sub/", "deep/er/"]
+        self.names = [
+            f"{self._chances.pick(folders)}{self._chances.pick(WORDS)}-{number}.bst"
+            for number in range(count)
         ]
+        self._below = _Below()
+        self._has_refs = False
+        self.has_plugins = False
 
     @property
     def option_values(self) -> dict[str, str]:
-        """Values for all options, not the default ones."""
+        """Values for all options, not the default ones, as given on the command line."""
         return self._options.values
 
     @property
-    def element_names(self) -> list[str]:
-        """All elements, as seen from the project itself."""
-        return self._names
+    def option_lists(self) -> set[str]:
+        """The options whose values are lists."""
+        return {
+            name
+            for name, option in self._options.declared.items()
+            if option["type"] in ("flags", "element-mask")
+        }
 
     def write(self) -> None:
         """Writes everything; `everything.bst` needs all other elements."""
+        chances = self._chances
         self._directory.mkdir(parents=True)
         sources.write_files(self._directory)
-        self._options.declare(self._chances, self._names)
-        if self._depth < 3 and self._chances.take("junction", 0.35):
+        self._options.declare(chances, self.names)
+        probability = 1.0 if self._is_large else 0.35
+        if self._depth < 3 and chances.take("junction", probability):
             self._write_junctions()
-        variables = [*STANDARD, *self._options.exported]
-        packages = self._chances.some(list(elements.PACKAGED), 2)
-        has_local = self._chances.take("plugins/local", 0.3)
-        conf = self._project_conf(variables, packages, has_local=has_local)
+        maker = ConfMaker(chances, self._options, self._write, self._below.fragments)
+        conf = maker.make(self._name, self._path, self._below.plugins)
+        conf.update(self._junction_rules())
+        self.has_plugins = "labelled" in maker.kinds and "junction" not in str(conf.get("plugins"))
+        self._write_shared(maker.variables)
+        self._has_refs = chances.take("refs/project.refs", 0.15)
+        if self._has_refs:
+            conf["ref-storage"] = "project.refs"
+            # its ref is made of other keys
+            maker.kinds_of_sources = [kind for kind in maker.kinds_of_sources if kind != "cpan"]
+        elif chances.take("refs/inline", 0.1):
+            conf["ref-storage"] = "inline"
         self._write("project.conf", conf)
-        kinds = [*elements.CORE, *(elements.LOCAL * 2 if has_local else [])]
-        kinds_of_sources = list(sources.CORE)
-        for package in packages:
-            kinds += elements.PACKAGED[package]
-            kinds_of_sources += sources.PACKAGED[package]
-        maker = ElementMaker(self._chances, self._options, [*variables, *self._own], kinds, kinds_of_sources)
-        for position, name in enumerate(self._names):
-            element = maker.make(name, self._names[:position][-40:], self._outside)
-            if self._chances.take("include/element", 0.1) and element.get("config"):
-                self._write(f"include/{position}.yml", {"config": element.pop("config")})
-                element = {"(@)": f"include/{position}.yml", **element}
+        made = self._make_elements(maker, has_attributes="source-provenance-attributes" in conf)
+        if self._has_refs:
+            self._move_refs(made)
+        for name, element in made.items():
             self._write(f"{self._path}/{name}", element)
-        for name, junction in self._junctions.items():
-            self._write(f"{self._path}/{name}", junction)
-        self._write(f"{self._path}/everything.bst", {"kind": "stack", "depends": self._names})
-        if self._chances.take("refs/project.refs", 0.15):
-            self._move_refs()
+        self._write(
+            f"{self._path}/everything.bst", {"kind": "stack", "depends": self.names + self._below.outside}
+        )
 
-    def _write(self, name: str, data: dict[str, Data]) -> None:
+    def _write(self, name: str, data: dict[str, Data] | str) -> None:
         path = self._directory / name.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(to_yaml(self._random, data), encoding="utf-8")
+        path.write_text(data if isinstance(data, str) else to_yaml(self._random, data), encoding="utf-8")
 
-    # project.conf
+    # elements
 
-    def _project_conf(self, variables: list[str], packages: list[str], *, has_local: bool) -> dict[str, Data]:
+    def _make_elements(self, conf: ConfMaker, *, has_attributes: bool) -> dict[str, dict[str, Data]]:
+        maker = ElementMaker(
+            self._chances, self._options, conf.variables, conf.kinds, conf.kinds_of_sources,
+            has_attributes=has_attributes,
+        )  # fmt: skip
+        made = {}
+        for position, name in enumerate(self.names):
+            element = maker.make(name, self.names[:position][-40:], self._below.outside)
+            made[name] = self._with_includes(position, element)
+        return made
+
+    def _with_includes(self, position: int, element: dict[str, Data]) -> dict[str, Data]:
+        """ELEMENT with some of it moved to files that it includes."""
         chances = self._chances
-        conf: dict[str, Data] = {
-            "name": f"p-{self._seed.replace('/', '-')}",
-            "min-version": chances.pick(["2.0", "2.4", "2.8"]),
-        }
-        if self._path:
-            conf["element-path"] = self._path
-        if chances.take("project/fatal-warnings", 0.3):
-            chosen = chances.some(_WARNINGS, 3)
-            conf["fatal-warnings"] = [token for token in chosen if token != "unaliased-url"]
-        conf.update(self._plugins(packages, has_local=has_local))
-        if self._options.declared:
-            conf["options"] = self._options.declared
-        self._own: list[str] = []
-        if chances.take("project/variables", 0.7):
-            conf["variables"] = self._variables(variables)
-        usable = [*variables, *self._own]
-        self._add_environment(conf, usable)
-        if chances.take("project/split-rules", 0.4):
-            conf["split-rules"] = {
-                "devel": directed(chances, ["%{prefix}/" + chances.pick(WORDS)]),
-                "mine": ["%{datadir}/**"],
-            }
-        if chances.take("project/sandbox", 0.3):
-            conf["sandbox"] = {"build-arch": chances.pick(["x86_64", "arm", "PPC64le", "riscv64"])}
-            if chances.take("sandbox/remote-apis-socket", 0.3):
-                conf["sandbox"]["remote-apis-socket"] = {"path": "/tmp/socket"}
-        self._add_places(conf)
-        if chances.take("project/elements", 0.5):
-            conf["elements"] = {"manual": self._override(usable), "unused": {"variables": {"a": "b"}}}
-        if chances.take("project/sources", 0.3):
-            conf["sources"] = {"tar": {"config": {"base-dir": chances.pick(["", "*", "x-*"])}}}
-        if chances.take("project/defaults", 0.2):
-            conf["defaults"] = {"targets": ["everything.bst"]}
-        if chances.take("project/shell", 0.2):
-            conf["shell"] = {"command": ["sh"], "environment": {"A": "b"}, "host-files": ["/etc/hosts"]}
-        conf["source-provenance-attributes"] = {"homepage": "Where it comes from"}
-        return conf
+        if element["kind"] == "link":
+            return element
+        includes = []
+        sections = ["config", "environment", "public", "depends", *([] if self._has_refs else ["sources"])]
+        movable = [key for key in sections if key in element]
+        if movable and chances.take("include/element", 0.15):
+            for key in chances.some(movable, 2):
+                includes.append(f"include/{position}-{key}.yml")
+                self._write(includes[-1], {key: element.pop(key)})
+        if chances.take("include/shared", 0.15):
+            includes.append("include/shared.yml")
+        if self._below.fragments and chances.take("include/element across junction", 0.2):
+            environment = element.setdefault("environment", {})
+            environment.setdefault("(@)", []).append(chances.pick(self._below.fragments))
+        if not includes:
+            return element
+        if len(includes) == 1 and chances.take("include/scalar"):
+            return {"(@)": includes[0], **element}
+        if includes == ["include/shared.yml"] and chances.take("include/below conditional", 0.3):
+            return {**element, "(?)": [{self._options.expression(chances): {"(@)": includes}}, {"true": {}}]}
+        return {"(@)": includes, **element}
 
-    def _plugins(self, packages: list[str], *, has_local: bool) -> dict[str, Data]:
-        plugins: list[Data] = []
-        for package in packages:
-            self._chances.used["plugins/pip"] += 1
-            plugin: dict[str, Data] = {"origin": "pip", "package-name": package}
-            plugin["elements"] = list(elements.PACKAGED[package])
-            plugin["sources"] = list(sources.PACKAGED[package])
-            plugins.append(plugin)
-        if has_local:
-            plugins.append({"origin": "local", "path": "plugins", "elements": list(elements.LOCAL)})
-            folder = self._directory / "plugins"
-            folder.mkdir()
-            (folder / "labelled.py").write_text(dedent(_PLUGIN))
-            if self._chances.take("plugins/defaults"):
-                defaults = {"variables": {"from-defaults": "%{prefix}/d"}, "config": {"size": "42"}}
-                self._write("plugins/labelled.yaml", defaults)
-        return {"plugins": plugins} if plugins else {}
-
-    def _variables(self, variables: list[str]) -> dict[str, Data]:
+    def _write_shared(self, variables: list[str]) -> None:
+        """Writes what several elements include, and what projects above can include from this one."""
         chances = self._chances
-        own = chances.some(WORDS, 5)
-        block: dict[str, Data] = {name: text(chances, variables[:4]) for name in own}
-        if own and chances.take("include/variables", 0.4):
-            self._write("include/variables.yml", {own[0]: "included", "only-included": "%{prefix}/i"})
-            own.append("only-included")
-            block["(@)"] = chances.pick(["include/variables.yml", ["include/variables.yml"]])
-        if own and chances.take("project/variables conditional"):
-            block["(?)"] = self._options.conditional(
-                chances, lambda: {chances.pick(own): text(chances, variables[:4])}
-            )
-        if chances.take("variables/built-in", 0.3):
-            block["libdir"] = "%{prefix}/lib64"
-        if chances.take("variables/nested", 0.3):
-            block.update({"outer": "%{inner}/o", "inner": "%{innermost}", "innermost": "%{prefix}/i"})
-            own += ["outer", "inner"]
-        self._own = own
-        return block
-
-    def _add_environment(self, conf: dict[str, Data], usable: list[str]) -> None:
-        chances = self._chances
-        if chances.take("project/environment", 0.5):
-            names = chances.some(["PATH", "TERM", "EXTRA", "JOBS", "A_B"], 3)
-            conf["environment"] = {name: text(chances, usable) for name in names}
-            if chances.take("project/environment conditional", 0.3):
-                conf["environment"]["(?)"] = self._options.conditional(
-                    chances, lambda: {"COND": text(chances, usable)}
-                )
-        if chances.take("project/environment-nocache", 0.4):
-            conf["environment-nocache"] = chances.some(["JOBS", "EXTRA", "TERM", "NONE"], 2)
-
-    def _add_places(self, conf: dict[str, Data]) -> None:
-        chances = self._chances
-        conf["aliases"] = {
-            "ex": "https://example.com/",
-            "two": "https://%{project-name}.example.com/",
-            "mirrored": "https://upstream.example.com/",
-        }
-        if chances.take("project/mirrors", 0.3):
-            conf["mirrors"] = [{"name": "near", "aliases": {"mirrored": ["https://near.example.com/"]}}]
-        if chances.take("project/artifacts", 0.2):
-            conf["artifacts"] = [{"url": "https://127.0.0.1:9", "push": "True"}]
-        if chances.take("project/source-caches", 0.2):
-            conf["source-caches"] = {"url": "https://127.0.0.1:9", "type": "storage"}
-
-    def _override(self, usable: list[str]) -> dict[str, Data]:
-        chances = self._chances
-        override: dict[str, Data] = {"environment": {"SHAPE": text(chances, usable)}}
-        if chances.take("override/variables"):
-            override["variables"] = {"shape": text(chances, STANDARD[:4])}
-        if chances.take("override/config"):
-            override["config"] = {"build-commands": directed(chances, [text(chances, usable)])}
-        if chances.take("override/sandbox", 0.3):
-            override["sandbox"] = {"build-gid": "77"}
-        if chances.take("override/environment-nocache", 0.3):
-            override["environment-nocache"] = ["SHAPE"]
-        if chances.take("override/public", 0.3):
-            override["public"] = {"bst": {"split-rules": {"more": ["%{bindir}/*"]}}}
-        return override
+        self._write(
+            "include/shared.yml",
+            {
+                "variables": {"shared": text(chances, STANDARD[:4])},
+                "environment": {
+                    "SHARED": text(chances, variables),
+                    "(?)": self._options.conditional(chances, lambda: {"SHARED": chances.pick(WORDS)}),
+                },
+            },
+        )
+        outer = [name for name in variables if name not in ("element-name", "build-root")]
+        self._write(
+            "include/offered.yml",
+            {
+                "OFFERED": text(chances, outer),
+                "(?)": self._options.conditional(chances, lambda: {"OFFERED": text(chances, outer)}),
+            },
+        )
 
     # junctions
 
@@ -255,41 +170,114 @@ class ProjectMaker:
         for number in range(chances.pick([1, 1, 2])):
             folder = f"subprojects/s{number}"
             below = ProjectMaker(
-                f"{self._seed}/{number}", self._directory / folder, chances.used, depth=self._depth + 1
+                f"{self._seed}/{number}",
+                self._directory / folder,
+                chances.used,
+                element_count=60 if self._is_large else None,
+                depth=self._depth + 1,
             )
             below.write()
-            name = f"j{number}.bst"
-            config: dict[str, Data] = {}
-            if below.option_values and chances.take("junction/options"):
-                config["options"] = dict(chances.some(sorted(below.option_values.items()), 3))
-            if chances.take("junction/map-aliases", 0.3):
-                config["map-aliases"] = {"ex": "two"}
-            if chances.take("junction/overrides", 0.3):
-                target = f"instead-{number}.bst"
-                self._write(f"{self._path}/{target}", {"kind": "stack", "depends": []})
-                config["overrides"] = {below.element_names[0]: target}
-            self._junctions[name] = {"kind": "junction", "sources": [{"kind": "local", "path": folder}]}
-            if config:
-                self._junctions[name]["config"] = config
-            self._outside += [f"{name}:{element}" for element in below.element_names[-2:]]
+            self._write_junction(f"j{number}.bst", number, folder, below)
+
+    def _write_junction(self, name: str, number: int, folder: str, below: ProjectMaker) -> None:
+        chances = self._chances
+        source = {"kind": "local", "path": folder}
+        config = self._junction_config(number, below)
+        if chances.take("junction/path", 0.2):
+            source["path"], config["path"] = "subprojects", f"s{number}"
+        junction: dict[str, Data] = {"kind": "junction", "sources": [source]}
+        if config and chances.take("junction/conditional", 0.2):
+            junction["(?)"] = [{"true": {"config": config}}]
+        elif config:
+            junction["config"] = config
+        self._write(f"{self._path}/{name}", junction)
+        self._below.add(name, below)
+        if chances.take("junction/link", 0.2):
+            self._write(f"{self._path}/to-{name}", {"kind": "link", "config": {"target": name}})
+            self._below.outside.append(f"to-{name}:{below.names[0]}")
+        elif not below._below.outside and chances.take("junction/twice", 0.3):
+            self._write(
+                f"{self._path}/again-{name}",
+                {
+                    "kind": "junction",
+                    "sources": [dict(source)],
+                    "config": ({"path": config["path"]} if "path" in config else {}),
+                },
+            )
+            self._below.outside.append(f"again-{name}:{below.names[-1]}")
+            self._below.twice[below._name] = [name, f"again-{name}"]
+
+    def _junction_config(self, number: int, below: ProjectMaker) -> dict[str, Data]:
+        chances = self._chances
+        config: dict[str, Data] = {}
+        if below.option_values and chances.take("junction/options"):
+            chosen = dict(chances.some(sorted(below.option_values.items()), 3))
+            config["options"] = {
+                name: value.split(",") if name in below.option_lists else value
+                for name, value in chosen.items()
+            }
+            config["options"] = {name: value for name, value in config["options"].items() if value != [""]}
+        if chances.take("junction/aliases", 0.3):
+            config["aliases"] = {"ex": "two", "two": "mirrored"}
+        if chances.take("junction/map-aliases", 0.3):
+            config["map-aliases"] = chances.pick(["none", "identity"])
+        if chances.take("junction/overrides", 0.3):
+            target = f"instead-{number}.bst"
+            self._write(f"{self._path}/{target}", {"kind": "manual", "description": "Instead of another"})
+            config["overrides"] = {below.names[0]: target}
+        return config
+
+    def _junction_rules(self) -> dict[str, Data]:
+        chances = self._chances
+        rules: dict[str, Data] = {}
+        for name, junctions in self._below.twice.items():
+            if chances.take("junctions/duplicates"):
+                rules.setdefault("duplicates", {})[name] = junctions
+            else:
+                chances.used["junctions/internal"] += 1
+                rules.setdefault("internal", []).extend(junctions[1:])
+        if chances.take("junctions/disallow-subproject-uris", 0.1) and not self._below.outside:
+            rules["disallow-subproject-uris"] = "True"
+        return {"junctions": rules} if rules else {}
 
     # refs
 
-    def _move_refs(self) -> None:
-        """Gives sources their refs from project.refs, to which those of remote files are moved."""
-        import yaml
-
-        conf_path = self._directory / "project.conf"
+    def _move_refs(self, made: dict[str, dict[str, Data]]) -> None:
+        """Gives sources their refs from project.refs instead."""
         refs: dict[str, Data] = {}
-        for name in self._names:
-            path = self._directory / self._path / name
-            element = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+        for name, element in made.items():
             found = [
-                {"ref": source["ref"]} if source.get("kind") in ("tar", "remote", "zip") else {}
-                for source in element.get("sources", [])
+                {"ref": source.pop("ref")} if "ref" in source else {} for source in element.get("sources", [])
             ]
             if any(found):
                 refs[name] = found
-        conf = yaml.load(conf_path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-        conf_path.write_text(conf_path.read_text(encoding="utf-8") + "ref-storage: project.refs\n")
-        self._write("project.refs", {"projects": {conf["name"]: refs}})
+        projects: dict[str, Data] = {self._name: refs}
+        if self._below.outside and self._chances.take("refs/of subproject"):
+            projects["nobody"] = {"x.bst": [{"ref": "0"}]}
+        self._write("project.refs", {"projects": projects})
+
+
+class _Below:
+    """What junctions give to the project that declares them.
+
+    Attributes:
+        outside: Elements of their projects, as the project above names them.
+        fragments: Files of their projects that environments can include.
+        plugins: An origin of plugins.
+        twice: Junctions that lead to the same project, by its name.
+    """
+
+    def __init__(self) -> None:
+        self.outside: list[str] = []
+        self.fragments: list[str] = []
+        self.plugins: dict[str, Data] | None = None
+        self.twice: dict[str, list[str]] = {}
+
+    def add(self, name: str, below: ProjectMaker) -> None:
+        """Takes over what the junction NAME leads to."""
+        self.outside += [f"{name}:{element}" for element in below.names[-2:]]
+        self.outside += [f"{name}:{element}" for element in below._below.outside[:2]]
+        self.fragments.append(f"{name}:include/offered.yml")
+        self.fragments += [f"{name}:{fragment}" for fragment in below._below.fragments[:1]]
+        if below.has_plugins:
+            self.plugins = {"origin": "junction", "junction": name, "elements": list(elements.LOCAL)}

@@ -10,17 +10,25 @@ from tests.corpus.texts import WORDS
 from tests.corpus.yamltext import Data
 
 CORE = ["local", "local", "tar", "remote"]
+# not `gnu`, which BuildStream 2.8 can't show before it is tracked
 PACKAGED = {
     "buildstream-plugins": ["bzr", "cargo", "docker", "git", "patch", "pip"],
     "buildstream-plugins-community": [
-        "deb",
-        "git_repo",
-        "git_tag",
-        "go_module",
-        "patch_queue",
-        "pypi",
-        "zip",
+        "bazel_file", "bazel_source", "cargo2", "cpan", "deb", "gen_cargo_lock", "git_module", "git_repo",
+        "git_tag", "ostree", "patch_queue", "pypi", "quilt", "zip",
     ],
+}  # fmt: skip
+# kinds that need what is staged before them
+_FOLLOWING = {
+    "patch",
+    "patch_queue",
+    "cargo",
+    "cargo2",
+    "pip",
+    "quilt",
+    "gen_cargo_lock",
+    "bazel_source",
+    "git_module",
 }
 
 
@@ -33,20 +41,22 @@ def write_files(directory: Path) -> None:
     (directory / "files" / "tree" / "link").symlink_to("sub/two")
     (directory / "files" / "run").write_text("#!/bin/sh\n")
     (directory / "files" / "run").chmod(0o755)
+    (directory / "files" / "patches").mkdir()
+    (directory / "files" / "patches" / "1.patch").write_text("--- a\n")
     (directory / "files" / "a.patch").write_text("--- a/one\n+++ b/one\n@@ -1 +1 @@\n-1\n+2\n")
 
 
-def make_source(chances: Chances, kinds: list[str], *, is_first: bool) -> dict[str, Data]:
-    """A source of one of KINDS."""
-    usable = [
-        kind for kind in kinds if not (is_first and kind in ("patch", "patch_queue", "cargo", "go_module"))
-    ]
+def make_source(chances: Chances, kinds: list[str], attribute: str, *, is_first: bool) -> dict[str, Data]:
+    """A source of one of KINDS; its provenance may have ATTRIBUTE."""
+    usable = [kind for kind in kinds if not (is_first and kind in _FOLLOWING)]
     kind = chances.choose("source", usable or ["local"])
     source: dict[str, Data] = {"kind": kind, **_MAKERS[kind](chances)}
-    if chances.take("source/directory", 0.35):
+    if kind not in ("cargo", "cargo2") and chances.take("source/directory", 0.35):
         source["directory"] = chances.pick(["sub", "a//b/", "/abs", "%{prefix}", "x/../y"])
     if kind in ("tar", "remote", "zip") and chances.take("source/provenance", 0.1):
-        source["provenance"] = {"homepage": "https://example.com/"}
+        source["provenance"] = {"homepage": "https://example.com/", attribute: "%{x}"}
+    if kind in ("tar", "local") and chances.take("source/conditional", 0.1):
+        source["(?)"] = [{"true": {"directory": "conditional"}}, {"false": {"nonsense": "x"}}]
     return source
 
 
@@ -114,14 +124,19 @@ _MAKERS: dict[str, Callable[[Chances], dict[str, Data]]] = {
     "git_tag": lambda chances: {"url": _url(chances, ".git"), "ref": _digest(chances, 40), "track": "main"},
     "bzr": lambda chances: {"url": _url(chances, ""), "ref": "17", "track": "trunk"},
     "patch": lambda chances: {"path": "files/a.patch", "strip-level": chances.pick(["0", "1"])},
-    "patch_queue": lambda _: {"path": "files/tree"},
+    "patch_queue": lambda _: {"path": "files/patches"},
     "pip": lambda _: {"url": "https://example.org/simple", "packages": ["a==1"], "ref": "a==1\nb==2"},
     "docker": lambda chances: {"image": "library/alpine", "ref": _digest(chances), "track": "latest"},
     "cargo": lambda chances: {"ref": [{"name": "a", "version": "1.0.0", "sha": _digest(chances)}]},
-    "go_module": lambda chances: {
-        "url": "ex:",
-        "module-name": "example.org/m",
-        "ref": {"go-version": "v1.0.0", "explicit": "True"},
-    },
     "pypi": lambda chances: {"name": "a", "ref": {"sha256sum": _digest(chances), "suffix": "a/a-1.0.tar.gz"}},
+    "bazel_file": lambda chances: {"url": _url(chances, ".bzl"), "ref": _digest(chances)},
+    "bazel_source": lambda chances: {"ref": _digest(chances)},
+    "cargo2": lambda chances: {
+        "ref": [{"kind": "registry", "name": "a", "version": "1.0.0", "sha": _digest(chances)}]
+    },
+    "cpan": lambda chances: {"name": "A::B", "sha256sum": _digest(chances), "suffix": "a/b.tar.gz"},
+    "gen_cargo_lock": lambda chances: {"ref": _digest(chances)},
+    "git_module": lambda chances: {"url": _url(chances, ".git"), "path": "sub", "ref": _digest(chances, 40)},
+    "ostree": lambda chances: {"url": _url(chances, ""), "ref": _digest(chances), "track": "main"},
+    "quilt": lambda _: {},
 }

@@ -21,6 +21,7 @@ _TEXTS = [
     "\u2028z", "on", "2024-01-01", "1_000", "1e3", "%{ no }", "line one\nline two", "very " * 40 + "long",
     "@at", "`tick`", '"double"', "\u00a0", "(?)", "%{1no}",
 ]  # fmt: skip
+_FORMS = ("plain", "plain", "append", "prepend", "both", "replace")
 
 
 def text(chances: Chances, variables: Sequence[str]) -> str:
@@ -36,9 +37,9 @@ def texts(chances: Chances, variables: Sequence[str], most: int = 3) -> list[str
     return [text(chances, variables) for _ in range(chances.random.randint(0, most))]
 
 
-def directed(chances: Chances, items: list[Data]) -> Data:
-    """A list, or directives that change the one below."""
-    form = chances.choose("list", ["plain", "plain", "append", "prepend", "both", "replace"])
+def directed(chances: Chances, items: list[Data], among: Sequence[str] = _FORMS) -> Data:
+    """A list, or directives that change the one below; the form is one of AMONG."""
+    form = chances.choose("list", among)
     forms = {"append": ["(>)"], "prepend": ["(<)"], "both": ["(<)", "(>)"], "replace": ["(=)"]}
     return items if form == "plain" else {directive: list(items) for directive in forms[form]}
 
@@ -105,8 +106,6 @@ class Options:
 
     def _arch(self, chances: Chances, name: str, declaration: dict[str, Data], _: Sequence[str]) -> None:
         declaration["values"] = ["aarch64", "x86_64", "i686"]
-        if chances.take("options/arch-default", 0.3):
-            declaration["default"] = "aarch64"
         self.values[name] = "i686"
         self._terms += [f"{name} == 'x86_64'", f"{name} != 'aarch64'"]
 

@@ -32,7 +32,7 @@ def _entry(random: Random, head: str, value: Data, indent: int) -> list[str]:
     """HEAD, which is `key:` or `-`, and VALUE."""
     pad = " " * indent
     if isinstance(value, str):
-        if "\n" in value:
+        if "\n" in value and value.replace("\n", "").isprintable():
             return [
                 f"{pad}{head} |\n",
                 *(f"{pad}    {line}\n" if line else "\n" for line in value.split("\n")),
@@ -86,7 +86,14 @@ def _scalar(random: Random, text: str, *, is_key: bool = False, is_flow: bool = 
 
 
 def _double(text: str) -> str:
-    return json.dumps(text)
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(char: str) -> str:
+    if char == "\x7f":
+        return "\\x7f"
+    # JSON writes what is beyond 16 bits as a pair of escapes, which YAML does not know
+    return json.dumps(char)[1:-1] if ord(char) <= 0xFFFF else char
 
 
 def _single(text: str) -> str:
