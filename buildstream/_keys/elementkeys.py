@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement
 from .canonical import canonical_json, key_of_json, plugin_key_json
 from .scopes import NO_PREFIX, Scope, ScopeTable
@@ -18,6 +19,7 @@ from .scopes import NO_PREFIX, Scope, ScopeTable
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+    from ..element import Element
     from ..source import Source
 
 ARTIFACT_VERSION = 11  # of the 2.8 series; part of every key
@@ -44,16 +46,25 @@ class ElementKeys:
 
 def source_key(source: "Source") -> str:
     """The key of SOURCE staged alone, which has a ref."""
-    return key_of_json(plugin_key_json(source.get_unique_key(), source))
+    return key_of_json(_unique_key(source))
+
+
+def _unique_key(plugin: "Element | Source") -> str:
+    """Canonical JSON of what PLUGIN says that it depends on."""
+    with plugin_code(plugin, "get_unique_key"):
+        unique = plugin.get_unique_key()
+    return plugin_key_json(unique, plugin)
 
 
 def source_keys(element: ResolvedElement) -> SourceKeys | None:
     """The keys of ELEMENT's sources, None if one of them has no ref yet."""
     entries, individual = [], []
     for source in element.sources:
-        if not source.plugin.is_resolved():
+        with plugin_code(source.plugin, "is_resolved"):
+            is_resolved = source.plugin.is_resolved()
+        if not is_resolved:
             return None
-        unique = plugin_key_json(source.plugin.get_unique_key(), source.plugin)
+        unique = _unique_key(source.plugin)
         individual.append(key_of_json(unique))
         directory = f'"directory":{canonical_json(source.directory)},' if source.directory else ""
         entries.append("{" + directory + f'"key":{unique},"name":{canonical_json(source.kind)}' + "}")
@@ -198,7 +209,7 @@ class KeyTable:
         build_root = canonical_json(element.variables.get("build-root"))
         parts = [
             f',"element-base-key":{{"build-root":{build_root}}}',
-            f',"element-plugin-key":{plugin_key_json(plugin.get_unique_key(), plugin)}',
+            f',"element-plugin-key":{_unique_key(plugin)}',
             f',"element-plugin-name":{canonical_json(plugin.get_kind())}',
             f',"element-plugin-version":{int(plugin.BST_ARTIFACT_VERSION)}',
         ]

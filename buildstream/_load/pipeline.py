@@ -12,6 +12,7 @@ from .composition import KindDefaults
 from .dependencies import DependencyType
 from .elementhost import ElementHost
 from .loadelement import LoadElement
+from .pluginfaults import plugin_code
 from .pluginregistry import PluginType
 from .preflight import check_element
 from .refs import load_ref
@@ -92,7 +93,8 @@ class PipelineResolver:
         plugin = loaded.plugin_class(host, element.name)
         assert isinstance(plugin, Element)
         config = defaults.compose_config(node, variables)
-        plugin.configure(config)
+        with plugin_code(plugin, "configure"):
+            plugin.configure(config)
         resolved = ResolvedElement(
             index=-1,
             name=element.name,
@@ -188,7 +190,8 @@ class PipelineResolver:
         plugin = loaded.plugin_class(host, f"{element.name}-{index}")
         assert isinstance(plugin, Source)
         host.attach(plugin)
-        plugin.configure(config)
+        with plugin_code(plugin, "configure"):
+            plugin.configure(config)
         host.finish_configuring()
         load_ref(project, element, index, plugin)
         return ResolvedSource(index, plugin.get_kind(), plugin, directory, config, node)
@@ -257,7 +260,8 @@ class PipelineResolver:
             if not dependency.configs:
                 configurations.append(DependencyConfiguration(proxy, dependency.path, None))
         if is_supported:
-            plugin.configure_dependencies(configurations)
+            with plugin_code(plugin, "configure_dependencies"):
+                plugin.configure_dependencies(configurations)
 
 
 def _children(element: LoadElement) -> Iterator[LoadElement]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from .._exceptions import BstError
 from ..exceptions import ErrorDomain
+from .pluginfaults import plugin_code
 
 if TYPE_CHECKING:
     from .resolved import ResolvedElement
@@ -21,10 +22,11 @@ def check_element(element: "ResolvedElement") -> None:
 
     plugin = element.plugin
     _check_forbidden(element)
-    try:
-        plugin.preflight()
-    except BstError as error:
-        raise ElementError(f"{plugin}: {error}", reason=error.reason, detail=error.detail) from error
+    with plugin_code(plugin, "preflight"):
+        try:
+            plugin.preflight()
+        except BstError as error:
+            raise ElementError(f"{plugin}: {error}", reason=error.reason, detail=error.detail) from error
     if element.sources:
         first = element.sources[0].plugin
         if first.BST_REQUIRES_PREVIOUS_SOURCES_TRACK or first.BST_REQUIRES_PREVIOUS_SOURCES_FETCH:
@@ -33,10 +35,11 @@ def check_element(element: "ResolvedElement") -> None:
                 "as it requires access to previous sources"
             )
     for source in element.sources:
-        try:
-            source.plugin.preflight()
-        except BstError as error:
-            raise SourceError(f"{source.plugin}: {error}", reason=error.reason) from error
+        with plugin_code(source.plugin, "preflight"):
+            try:
+                source.plugin.preflight()
+            except BstError as error:
+                raise SourceError(f"{source.plugin}: {error}", reason=error.reason) from error
 
 
 def _check_forbidden(element: "ResolvedElement") -> None:

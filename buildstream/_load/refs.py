@@ -3,9 +3,10 @@
 import os
 from typing import TYPE_CHECKING
 
-from .._exceptions import BstError, ImplError, LoadError
+from .._exceptions import BstError, ImplError, LoadError, PluginError
 from ..exceptions import ErrorDomain, LoadErrorReason
 from ..node import MappingNode, SequenceNode
+from .pluginfaults import plugin_code
 from .yaml import load_file
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ def load_ref(project: "Project", element: "LoadElement", index: int, source: "So
             _apply(source, node)
             return
     if project.ref_storage == "project.refs":
-        if source.get_ref() is not None:
-            source.set_ref(None, MappingNode.from_dict({}))
+        with plugin_code(source, "get_ref"):
+            ref = source.get_ref()
+        if ref is not None:
+            _discard(source)
             project.redundant_refs.append(str(source))
         node = _lookup(project, project.name, element, index)
         if node is not None:
@@ -39,9 +42,24 @@ def load_ref_of_clone(original: "Source", clone: "Source") -> None:
         clone.set_ref(ref, MappingNode.from_dict({}))
 
 
+def _discard(source: "Source") -> None:
+    """Takes the inline ref from SOURCE; not every plugin can do without one."""
+    try:
+        with plugin_code(source, "set_ref"):
+            source.set_ref(None, MappingNode.from_dict({}))
+    except PluginError as error:
+        raise PluginError(
+            f"{source}: The plugin can't discard the ref that is written here",
+            detail="The project keeps refs in project.refs: move it there.\n\n"
+            + "\n".join(filter(None, [str(error), error.detail])),
+            reason=error.reason,
+        ) from error
+
+
 def _apply(source: "Source", node: MappingNode) -> None:
     try:
-        source.load_ref(node)
+        with plugin_code(source, "load_ref"):
+            source.load_ref(node)
     except ImplError as error:
         raise BstError(
             f"{source}: Storing refs in project.refs is not supported by '{source.get_kind()}' sources",
