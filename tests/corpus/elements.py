@@ -14,7 +14,7 @@ PACKAGED = {
     "buildstream-plugins": ["autotools", "cmake", "make", "meson", "pip", "setuptools"],
     "buildstream-plugins-community": [
         "bazel_build", "bazelize", "cargo", "check_forbidden", "collect_integration", "collect_manifest",
-        "dpkg_build", "dpkg_deploy", "fastbootBootImage", "fastbootExt4Image", "flatpak_image",
+        "dpkg_build", "dpkg_deploy", "flatpak_image",
         "flatpak_repo", "makemaker", "modulebuild", "oci", "pyproject", "qmake", "snap_image", "tar_element",
         "x86image",
     ],
@@ -24,11 +24,11 @@ _COMMANDS = ["configure-commands", "build-commands", "install-commands", "strip-
 COMMAND_KINDS = {"manual", "autotools", "cmake", "make", "meson", "pip", "setuptools", "qmake", "makemaker"}
 _BUILD_ONLY = {
     "compose", "script", "filter", "check_forbidden", "collect_integration", "collect_manifest",
-    "flatpak_image", "flatpak_repo", "tar_element", "dpkg_deploy", "fastbootBootImage", "fastbootExt4Image",
+    "flatpak_image", "flatpak_repo", "tar_element", "dpkg_deploy",
     "oci", "snap_image", "x86image", "bazelize",
 }  # fmt: skip
 # kinds that get one element as what they work on
-_INPUT = {"dpkg_deploy", "fastbootBootImage", "fastbootExt4Image", "x86image"}
+_INPUT = {"dpkg_deploy", "x86image"}
 _NEEDS_ONE = _INPUT | {
     "filter", "check_forbidden", "collect_manifest", "flatpak_image", "flatpak_repo", "tar_element", "link",
     "snap_image", "oci",
