@@ -16,7 +16,7 @@ import click
 
 from .tree import bst
 
-_ELEMENT_ARGUMENTS = frozenset({"elements", "element", "except_"})
+_ELEMENT_ARGUMENTS = frozenset({"elements", "element", "except_", "needing", "path"})
 _ARTIFACT_ARGUMENTS = frozenset({"artifacts", "target"})
 
 

@@ -82,6 +82,7 @@ def build(
 @click.option(
     "--format", "-f", "format_", metavar="FORMAT", default=None, help="What to show of each element"
 )
+@click.option("--json", "as_json", is_flag=True, help="Show everything for programs, as one JSON object")
 @elements_argument()
 @click.pass_context
 def show(
@@ -91,6 +92,8 @@ def show(
     order: str,
     format_: str | None,
     elements: tuple[str, ...],
+    *,
+    as_json: bool,
 ) -> None:
     r"""Shows ELEMENTS and their dependencies, one line each unless FORMAT says otherwise.
 
@@ -115,11 +118,18 @@ def show(
         %{source-info}          what is known of the sources
         %{artifact-cas-digest}  digest of the files of the artifact
     """
+    if as_json and format_ is not None:
+        raise click.UsageError("--json and --format exclude each other")
 
     def run(invocation: Invocation) -> None:
-        from .._commands.show import show
+        from .._commands.show import show, show_data
+        from .._ui.elementjson import render_elements
         from .._ui.showformat import needs_state, render_report
 
+        if as_json:
+            data = show_data(invocation.app, elements=elements, excepted=except_, deps=deps, order=order)
+            sys.stdout.write(render_elements(data))
+            return
         logging = invocation.config.logging
         element_format = format_ or logging.element_format
         views = show(

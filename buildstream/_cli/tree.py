@@ -5,6 +5,7 @@ import click
 from .._version import __version__
 from .artifacts import artifact
 from .elements import build, shell, show
+from .graph import graph
 from .helpcommand import help_
 from .initialize import init
 from .lint import lint
@@ -83,5 +84,5 @@ def bst(context: click.Context, /, **options: object) -> None:
     context.obj = GlobalOptions(**options)  # type: ignore[arg-type]  # named and typed by the decorators
 
 
-for _command in (help_, init, build, show, lint, shell, source, workspace, artifact):
+for _command in (help_, init, build, show, graph, lint, shell, source, workspace, artifact):
     bst.add_command(_command)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
-from .._load.resolved import pipeline_order
+from .._load.resolved import ResolvedElement, pipeline_order
+from .._model.elementdata import ElementData
 from .._model.elementrow import ElementView
 from .._plan.selection import except_elements, select
 from .app import App
-from .loading import load_elements, query
+from .elementdata import element_data
+from .loading import LoadedTargets, load_elements, query
 from .views import element_views
 
 
@@ -25,6 +27,32 @@ def show(
         order: "stage" or "alpha".
         needs_state: Whether the local cache has to be asked.
     """
+    loaded, selected = _selection(
+        app, elements=elements, excepted=excepted, deps=deps, order=order, needs_state=needs_state
+    )
+    return element_views(app, loaded.pipeline, selected)
+
+
+def show_data(
+    app: App, *, elements: Sequence[str], excepted: Sequence[str], deps: str, order: str
+) -> tuple[ElementData, ...]:
+    """The same elements as values, for `bst show --json`."""
+    loaded, selected = _selection(
+        app, elements=elements, excepted=excepted, deps=deps, order=order, needs_state=True
+    )
+    return element_data(loaded.pipeline, selected)
+
+
+def _selection(
+    app: App,
+    *,
+    elements: Sequence[str],
+    excepted: Sequence[str],
+    deps: str,
+    order: str,
+    needs_state: bool,
+) -> tuple[LoadedTargets, list[ResolvedElement]]:
+    """What was loaded, and which elements of it are to be shown, in that order."""
     loaded = load_elements(app, elements, excepted=excepted)
     selected = select(loaded.targets, deps)
     selected = except_elements(loaded.targets, selected, loaded.excepted)
@@ -33,4 +61,4 @@ def show(
         query(app, loaded, pipeline_order(selected))
     if order == "alpha":
         selected = sorted(selected, key=lambda element: element.name)
-    return element_views(app, loaded.pipeline, selected)
+    return loaded, selected

@@ -7,7 +7,18 @@ import pytest
 from buildstream._cli.completion import candidates
 from tests.testutils.space import TestSpace
 
-GROUPS = ["artifact ", "build ", "help ", "init ", "lint ", "shell ", "show ", "source ", "workspace "]
+GROUPS = [
+    "artifact ",
+    "build ",
+    "graph ",
+    "help ",
+    "init ",
+    "lint ",
+    "shell ",
+    "show ",
+    "source ",
+    "workspace ",
+]
 DEPS = ["none ", "build ", "run ", "all "]
 
 

@@ -31,6 +31,7 @@ def test_the_tree_is_complete() -> None:
         "artifact push",
         "artifact show",
         "build",
+        "graph",
         "help",
         "init",
         "lint",
