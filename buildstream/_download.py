@@ -1,22 +1,25 @@
-"""Downloading one file by http, https, ftp or file URL."""
+"""Downloading one file by http, https, ftp or file URL, from servers that may break off at any time."""
 
 import errno
 import hashlib
-import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ._download_open import UrlOpener
+from ._download_part import PartialFile, open_part
 
 if TYPE_CHECKING:
-    import netrc
     from email.message import Message
-    from urllib.request import OpenerDirector, Request
+    from urllib.error import HTTPError
 
-_TIMEOUT_S = 600
 # what no connection and no server reports
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _CHUNK_SIZE_BYTES = 1 << 18
-_USER_AGENT = "BuildStream/2"
+# what is less is rather downloaded again than continued
+_WORTH_CONTINUING_BYTES = 1 << 20
 
 
 class DownloadError(Exception):
@@ -28,125 +31,222 @@ class DownloadError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class DownloadLimits:
+    """How patient a download is."""
+
+    silence_s: float = 120  # without a byte from the server
+    slowness_s: float = 120  # in which at least `slowest_bytes` have to arrive
+    slowest_bytes: int = 4096
+    connections: int = 5  # for one file, as long as each of them brings what is worth continuing
+    pause_s: float = 1  # before the next of them; doubled each time
+    waits: int = 2  # how often a server that is overloaded may ask to wait
+    longest_wait_s: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRequest:
+    """What is to be downloaded, and how."""
+
+    url: str
+    etag: str | None = None  # the version that is there already
+    expected_sha256: str | None = None  # where it is known
+    uses_bearer: bool = False  # whether the password of `~/.netrc` is a bearer token
+    limits: DownloadLimits = DownloadLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadResult:
     """A file that was downloaded."""
 
-    path: str  # below the directory that was given
+    path: str  # where it is, to be moved away
     sha256: str  # hexadecimal digits
     etag: str | None  # what the server calls this version of the file
 
 
-def download(
-    url: str,
-    directory: str,
-    *,
-    etag: str | None = None,
-    uses_bearer: bool = False,
-    warn: Callable[[str], None],
-    timeout_s: float = _TIMEOUT_S,
-) -> DownloadResult | None:
-    """Downloads URL into a new file of DIRECTORY.
+Progress = Callable[[int, int | None], None]  # bytes received, and in all if that is known
 
-    Logs in as `~/.netrc` says for the host, if the server asks for it.
+
+@contextmanager
+def download(
+    request: DownloadRequest,
+    part_path: str,
+    *,
+    warn: Callable[[str], None],
+    progress: Progress = lambda _received, _total: None,
+) -> Iterator[DownloadResult | None]:
+    """Gives the file, which is removed at the end unless it was moved; None if the server has no newer one.
+
+    Logs in as `~/.netrc` says for the host, if the server asks for it.  A large
+    file of which a part has arrived is continued, also by a later call.
 
     Args:
-        etag: The version that is there already.
-        uses_bearer: Whether the password of `~/.netrc` is a bearer token.
+        request: What to download.
+        part_path: Where to gather it.
         warn: Is told about a `~/.netrc` that can't be understood.
-        timeout_s: How long the server may stay silent.
-
-    Returns:
-        None if the server still has the version ETAG.
+        progress: Is told of every piece that arrives.
 
     Raises:
-        DownloadError: Connection, server or disk failed, or the file ended early.
+        DownloadError: Connection, server or disk failed, the file ended early or came too slowly.
     """
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import Request
-
+    opener = UrlOpener(request.url, uses_bearer=request.uses_bearer, warn=warn)
     try:
-        # whatever scheme the opener knows is wanted
-        request = Request(  # noqa: S310
-            url, headers={"Accept": "*/*", "User-Agent": _USER_AGENT}
-        )
-        if etag is not None:
-            request.add_header("If-None-Match", etag)
-        opener = _make_opener(request, _load_netrc(warn), uses_bearer=uses_bearer)
-        try:
-            with opener.open(request, timeout=timeout_s) as response:
-                new_etag = response.headers.get("ETag")
-                if etag is not None and new_etag == etag:
+        part = open_part(part_path)
+    except OSError as error:
+        raise _disk_error(part_path, error) from error
+    try:
+        result = _Transfer(request, opener, part, progress).run()
+        part.is_finished = True
+        yield result
+    finally:
+        part.close()
+
+
+class _Transfer:
+    """The connections that one download takes."""
+
+    def __init__(
+        self, request: DownloadRequest, opener: UrlOpener, part: PartialFile, progress: Progress
+    ) -> None:
+        self._request = request
+        self._limits = request.limits
+        self._opener = opener
+        self._part = part
+        self._progress = progress
+        self._checksum = hashlib.sha256()
+        part.hash_into(self._checksum)
+        self._was_continued = False  # whether there are bytes of several connections
+        self._breaks = 0
+        self._waits = 0
+
+    def run(self) -> DownloadResult | None:
+        """Connects until everything is there."""
+        from http.client import HTTPException
+        from urllib.error import HTTPError
+
+        while True:
+            size = self._part.size
+            try:
+                headers = self._receive()
+            except HTTPError as error:
+                error.close()
+                if error.code == 304 and self._request.etag is not None:
                     return None
-                path = os.path.join(directory, "download")
-                return DownloadResult(path, _save(response, response.headers, path), new_etag)
-        except HTTPError as error:
-            error.close()
-            if error.code == 304 and etag is not None:
+                self._bear(error)
+                continue
+            # EOFError: the server closed the control connection of ftp
+            except (OSError, ValueError, HTTPException, EOFError) as error:
+                if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+                    raise _disk_error(self._part.path, error) from error
+                if not self._can_continue(size):
+                    raise DownloadError(self._describe(error)) from error
+                time.sleep(self._limits.pause_s * 2**self._breaks)
+                self._breaks += 1
+                continue
+            if headers is None:
                 return None
-            raise
-    # EOFError: the server closed the control connection of ftp
-    except (OSError, ValueError, HTTPException, EOFError) as error:
-        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
-            raise DownloadError(f"Failed to write to '{directory}': {error}", is_temporary=False) from error
-        raise DownloadError(str(error) or type(error).__name__) from error
+            self._part.flush()
+            sha256 = self._checksum.hexdigest()
+            if self._was_continued and self._request.expected_sha256 not in (None, sha256):
+                self._restart()  # the parts do not belong together, whatever the server says
+                continue
+            return DownloadResult(self._part.path, sha256, headers.get("ETag"))
+
+    def _describe(self, error: Exception) -> str:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, TimeoutError):
+            return f"The server was silent for {self._limits.silence_s:.0f} seconds"
+        return str(error) or type(error).__name__
+
+    def _restart(self) -> None:
+        self._part.restart()
+        self._checksum = hashlib.sha256()
+        self._was_continued = False
+
+    def _can_continue(self, size_before: int) -> bool:
+        return (
+            self._part.validator is not None
+            and self._part.size - size_before >= _WORTH_CONTINUING_BYTES
+            and self._breaks + 1 < self._limits.connections
+        )
+
+    def _bear(self, error: "HTTPError") -> None:
+        """Waits as the server asks for, or starts over; or gives up."""
+        if error.code == 416 and self._part.size:
+            self._restart()  # it does not have so many bytes, so they are of another version
+            return
+        wait_s = _asked_wait_s(error) if error.code in (429, 503) else None
+        if wait_s is None:
+            raise DownloadError(str(error)) from error
+        if wait_s > self._limits.longest_wait_s or self._waits >= self._limits.waits:
+            raise DownloadError(f"{error}; the server asks to wait for {wait_s:.0f} seconds") from error
+        self._waits += 1
+        time.sleep(wait_s)
+
+    def _receive(self) -> "Message | None":
+        """Receives what is missing over one connection; gives the headers, None for no newer version."""
+        wanted = {}
+        if self._part.size and self._part.validator is not None:
+            wanted = {"Range": f"bytes={self._part.size}-", "If-Range": self._part.validator}
+        elif self._request.etag is not None:
+            wanted = {"If-None-Match": self._request.etag}
+        with self._opener.open(wanted, self._limits.silence_s) as response:
+            headers: Message = response.headers
+            if self._request.etag is not None and headers.get("ETag") == self._request.etag:
+                return None
+            if self._part.size:
+                start = f"bytes {self._part.size}-"
+                if response.status == 206 and headers.get("Content-Range", "").startswith(start):
+                    self._was_continued = True
+                else:
+                    self._restart()
+            declared = headers.get("Content-Length")
+            total = None if declared is None else self._part.size + int(declared)
+            if not self._was_continued and total is not None and total > _WORTH_CONTINUING_BYTES:
+                self._part.set_validator(self._validator(headers))
+            self._copy(response, total)
+            if total is not None and self._part.size < total:
+                raise ValueError(f"The server sent {self._part.size} bytes of {total}")
+            return headers
+
+    def _validator(self, headers: "Message") -> str | None:
+        """What identifies the version that the server sends, None if it can't be continued."""
+        if not self._request.url.startswith(("http:", "https:")) or headers.get("Accept-Ranges") == "none":
+            return None
+        etag = headers.get("ETag")
+        if etag is not None:
+            return None if etag.startswith("W/") else etag
+        # a time is too coarse to rely on, but for what is going to be checked
+        return headers.get("Last-Modified") if self._request.expected_sha256 else None
+
+    def _copy(self, response: Any, total: int | None) -> None:
+        watch_s, watch_size = time.monotonic(), self._part.size
+        while chunk := response.read1(_CHUNK_SIZE_BYTES):
+            self._checksum.update(chunk)
+            self._part.write(chunk)
+            self._progress(self._part.size, total)
+            elapsed_s = time.monotonic() - watch_s
+            if elapsed_s >= self._limits.slowness_s:
+                if self._part.size - watch_size < self._limits.slowest_bytes:
+                    raise DownloadError(
+                        f"The server sent {self._part.size - watch_size} bytes in {elapsed_s:.0f} seconds"
+                    )
+                watch_s, watch_size = time.monotonic(), self._part.size
 
 
-def _save(response: IO[bytes], headers: "Message", path: str) -> str:
-    """Writes the body of RESPONSE to PATH and gives its SHA-256."""
-    checksum = hashlib.sha256()
-    size = 0
-    with open(path, "wb") as file:
-        while chunk := response.read(_CHUNK_SIZE_BYTES):
-            checksum.update(chunk)
-            size += len(chunk)
-            file.write(chunk)
-    declared = headers.get("Content-Length")
-    if declared is not None and size < int(declared):
-        raise ValueError(f"The server sent {size} bytes of {declared}")
-    return checksum.hexdigest()
+def _asked_wait_s(error: "HTTPError") -> float | None:
+    """How many seconds the server asks to wait for, None if it does not."""
+    from email.utils import parsedate_to_datetime
 
-
-def _load_netrc(warn: Callable[[str], None]) -> "netrc.netrc | None":
-    import netrc
-
+    text = error.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
     try:
-        return netrc.netrc()
-    except OSError:
-        return None
-    except netrc.NetrcParseError as error:
-        warn(f"The file .netrc is ignored: {error}")
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
-def _make_opener(
-    request: "Request", credentials: "netrc.netrc | None", *, uses_bearer: bool
-) -> "OpenerDirector":
-    """An opener that knows what CREDENTIALS say of the host of REQUEST, and tells no other host."""
-    from urllib.parse import urlsplit
-    from urllib.request import FTPHandler, HTTPBasicAuthHandler, HTTPPasswordMgrWithDefaultRealm, build_opener
-
-    parts = urlsplit(request.full_url)
-    entry = credentials.authenticators(parts.hostname) if credentials and parts.hostname else None
-    if entry is None:
-        return build_opener()
-    login, _, password = entry
-    secret = password or ""
-    if uses_bearer:
-        # not sent along to where the server redirects to
-        request.add_unredirected_header("Authorization", f"Bearer {secret}")
-        return build_opener()
-
-    class NetrcFTPHandler(FTPHandler):
-        """Logs in as the user of `~/.netrc` where the URL names none."""
-
-        def connect_ftp(  # type: ignore[no-untyped-def]  # noqa: PLR0917  # a given signature
-            self, user: str, passwd: str, host: str, port: int, dirs: str, timeout: float
-        ):
-            if not user and host == parts.hostname:
-                user, passwd = login, secret
-            return super().connect_ftp(user, passwd, host, port, dirs, timeout)
-
-    passwords = HTTPPasswordMgrWithDefaultRealm()
-    passwords.add_password(None, f"{parts.scheme}://{parts.netloc}", login, secret)
-    return build_opener(HTTPBasicAuthHandler(passwords), NetrcFTPHandler())
+def _disk_error(path: str, error: OSError) -> DownloadError:
+    return DownloadError(
+        f"Failed to write to '{path}': {error}", is_temporary=error.errno not in _DISK_ERRORS
+    )

@@ -7,9 +7,11 @@ Configuration of all these sources: `url`, `ref`, and for the version that peopl
 see `version`, or `version-guess-pattern` to find it in the URL.
 """
 
+import hashlib
 import os
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import utils
@@ -19,6 +21,9 @@ from .types import SourceRef
 if TYPE_CHECKING:
     from ._hosts import SourceHost
     from .node import MappingNode
+
+# how often a long download tells how far it is
+_PROGRESS_S = 10
 
 
 class DownloadableFileSource(Source):
@@ -86,7 +91,7 @@ class DownloadableFileSource(Source):
 
     def track(self, *, previous_sources_dir: str | None = None) -> SourceRef:
         with self.timed_activity(f"Tracking {self.url}", silent_nested=True):
-            new_ref = self.__download()
+            new_ref = self.__download(expected=None)
             if self.ref and self.ref != new_ref:
                 self.warn(
                     "Potential man-in-the-middle attack!",
@@ -101,11 +106,21 @@ class DownloadableFileSource(Source):
         if self.is_cached():
             return
         with self.timed_activity(f"Fetching {self.url}", silent_nested=True):
-            sha256 = self.__download()
-            if sha256 != self.ref:
-                raise SourceError(
-                    f"File downloaded from {self.url} has sha256sum '{sha256}', not '{self.ref}'!"
-                )
+            self.__download(expected=self.ref)
+
+    def validate_cache(self) -> None:
+        """Checks that the downloaded file still is what the reference says.
+
+        Raises:
+            SourceError: It is not, and was removed: fetching again helps.
+        """
+        path = self._get_mirror_file()
+        is_checksum = self.ref is not None and re.fullmatch("[0-9a-f]{64}", self.ref)
+        if is_checksum and utils.sha256sum(path) != self.ref:
+            os.unlink(path)
+            raise SourceError(
+                f"{self}: The downloaded file '{path}' was damaged, and is removed", temporary=True
+            )
 
     def collect_source_info(self) -> Iterable[SourceInfo]:
         version_guess = self.__version
@@ -135,20 +150,25 @@ class DownloadableFileSource(Source):
         """Whether REF, which may come from anyone's project, names a file in the mirror directory."""
         return bool(ref) and os.sep not in str(ref)
 
-    def __download(self) -> str:
-        """Downloads the file into the mirror directory and gives its SHA-256."""
-        from ._download import DownloadError, download
+    def __download(self, *, expected: str | None) -> str:
+        """Downloads the file into the mirror directory and gives its SHA-256, which must be EXPECTED."""
+        from ._download import DownloadError, DownloadRequest, download
 
         etag = self.__stored_etag() if self.ref and self.is_cached() else None
+        request = DownloadRequest(self.url, etag, expected, self.bearer_auth)
+        # of all that is gathered in the directory, this is what comes from the URL
+        name = f"part-{hashlib.sha256(self.url.encode()).hexdigest()}"
         try:
-            with self.tempdir() as directory:
-                result = download(
-                    self.url, directory, etag=etag, uses_bearer=self.bearer_auth, warn=self.warn
-                )
+            with download(
+                request, os.path.join(self._mirror_dir, name), warn=self.warn, progress=self.__progress()
+            ) as result:
                 if result is None:
                     assert self.ref is not None
                     return self.ref
-                os.makedirs(self._mirror_dir, exist_ok=True)
+                if expected not in (None, result.sha256):
+                    raise SourceError(
+                        f"File downloaded from {self.url} has sha256sum '{result.sha256}', not '{expected}'!"
+                    )
                 os.rename(result.path, self._get_mirror_file(result.sha256))
                 if result.etag is not None:
                     self.__store_etag(result.sha256, result.etag)
@@ -158,6 +178,21 @@ class DownloadableFileSource(Source):
             raise SourceError(
                 f"{self}: Error mirroring {self.url}: {error}", temporary=is_temporary
             ) from error
+
+    def __progress(self) -> Callable[[int, int | None], None]:
+        """Tells now and then how far a long download is."""
+        told_s = started_s = time.monotonic()
+
+        def progress(received: int, total: int | None) -> None:
+            nonlocal told_s
+            now_s = time.monotonic()
+            if now_s - told_s >= _PROGRESS_S:
+                told_s = now_s
+                share = f" of {_megabytes(total)} ({100 * received // total} %)" if total else ""
+                speed = _megabytes(received / (now_s - started_s))
+                self.info(f"Downloaded {_megabytes(received)}{share}, {speed}/s")
+
+        return progress
 
     def __stored_etag(self) -> str | None:
         try:
@@ -170,3 +205,7 @@ class DownloadableFileSource(Source):
         path = os.path.abspath(self._get_mirror_file(sha256) + ".etag")
         with utils.save_file_atomic(path, encoding="utf-8") as file:
             file.write(etag)
+
+
+def _megabytes(size_bytes: float) -> str:
+    return f"{size_bytes / 1e6:.1f} MB"

@@ -34,6 +34,8 @@ LAYERS = [
         "source",
         "_source_info",
         "_download",
+        "_download_open",
+        "_download_part",
         "downloadablefilesource",
         "sourcemirror",
         "sandbox",

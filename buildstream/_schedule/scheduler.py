@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 TERMINATION_LIMIT_S = 3.0
 # how often the display is brought up to date
 TICK_S = 1.0
+# before a job is tried again after a failure that may be temporary; doubled each time
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
 # jobs at once where the person sets no limit
 MOST_JOBS = 64
 
@@ -95,6 +98,7 @@ class Scheduler:
         self._priorities = priorities
         self._tick = tick
         self._free = {token: count if count > 0 else MOST_JOBS for token, count in settings.tokens.items()}
+        self._pausing: dict[Job, asyncio.TimerHandle] = {}  # active jobs, until they are tried again
         self._is_quitting = False
         self._is_terminating = False
         self._give_up_s = math.inf  # by the clock of the loop
@@ -197,10 +201,25 @@ class Scheduler:
             self._loop.call_soon_threadsafe(self._job_done, job, result)
 
     def _job_done(self, job: Job, result: JobResult) -> None:
-        assert self._finished is not None
         if result.status is JobStatus.FAILED_TEMPORARILY and not self._is_terminating:
-            self._start(job)
+            self._start_later(job)
             return
+        self._end(job, result)
+
+    def _start_later(self, job: Job) -> None:
+        """Starts JOB again after a pause, which is longer each time."""
+        assert self._loop is not None
+        pause_s = min(FIRST_PAUSE_S * 2 ** (job.tries - 1), LONGEST_PAUSE_S)
+
+        def start() -> None:
+            del self._pausing[job]
+            self._start(job)
+
+        self._pausing[job] = self._loop.call_later(pause_s, start)
+
+    def _end(self, job: Job, result: JobResult) -> None:
+        """Takes JOB, which has ended for good, off the list, and starts others."""
+        assert self._finished is not None
         self.active.remove(job)
         self._free[job.queue.token] += 1
         self._settle(job, result)
@@ -271,6 +290,10 @@ class Scheduler:
                 MessageType.STATUS, f"{job.queue.action} terminating", element=job.record.label
             )
             job.control.terminate()
+        for job, timer in list(self._pausing.items()):
+            timer.cancel()
+            self._end(job, JobResult(JobStatus.TERMINATED))
+        self._pausing.clear()
 
     def suspend(self) -> None:
         """Stops everything that runs; clocks stand still."""

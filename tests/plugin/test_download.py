@@ -3,7 +3,7 @@
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from buildstream import SourceError, SourceInfoMedium
-from buildstream._download import DownloadError, download
+from buildstream._download import DownloadError, DownloadRequest, DownloadResult, download
 from buildstream._model.message import MessageType
 from buildstream.node import MappingNode
 from buildstream.plugins.sources.remote import RemoteSource
@@ -92,10 +92,27 @@ def _refuse_warning(text: str) -> None:
     raise AssertionError(text)
 
 
+def _download(
+    url: str,
+    directory: Path,
+    *,
+    etag: str | None = None,
+    uses_bearer: bool = False,
+    warn: Callable[[str], None] = _refuse_warning,
+) -> DownloadResult | None:
+    """Downloads into a file of DIRECTORY, which is moved to `done`; nothing else is left."""
+    request = DownloadRequest(url, etag=etag, uses_bearer=uses_bearer)
+    with download(request, str(directory / "parts" / "part"), warn=warn) as result:
+        if result is not None:
+            Path(result.path).rename(directory / "done")
+    assert list((directory / "parts").iterdir()) == []
+    return result
+
+
 def test_the_file_is_hashed_while_it_is_written(server: _Server, tmp_path: Path) -> None:
-    result = download(server.url + "/file", str(tmp_path), warn=_refuse_warning)
+    result = _download(server.url + "/file", tmp_path)
     assert result is not None
-    assert Path(result.path).read_bytes() == _CONTENT
+    assert (tmp_path / "done").read_bytes() == _CONTENT
     assert (result.sha256, result.etag) == (_SHA256, '"tag"')
     headers = server.requests[0][1]
     assert headers["Accept"] == "*/*"
@@ -104,19 +121,19 @@ def test_the_file_is_hashed_while_it_is_written(server: _Server, tmp_path: Path)
 
 
 def test_redirections_are_followed(server: _Server, tmp_path: Path) -> None:
-    result = download(server.url + "/redirect", str(tmp_path), warn=_refuse_warning)
+    result = _download(server.url + "/redirect", tmp_path)
     assert result is not None
     assert result.sha256 == _SHA256
 
 
 def test_a_known_version_is_not_downloaded_again(server: _Server, tmp_path: Path) -> None:
-    assert download(server.url + "/file", str(tmp_path), etag='"tag"', warn=_refuse_warning) is None
+    assert _download(server.url + "/file", tmp_path, etag='"tag"') is None
 
 
 @pytest.mark.parametrize("path", ["/missing", "/short", "/loop", "/to-file"])
 def test_failures_of_the_server(server: _Server, tmp_path: Path, path: str) -> None:
     with pytest.raises(DownloadError):
-        download(server.url + path, str(tmp_path), warn=_refuse_warning)
+        _download(server.url + path, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -124,39 +141,39 @@ def test_failures_of_the_server(server: _Server, tmp_path: Path, path: str) -> N
 )
 def test_unusable_urls(server: _Server, tmp_path: Path, url: str) -> None:
     with pytest.raises(DownloadError):
-        download(url, str(tmp_path), warn=_refuse_warning)
+        _download(url, tmp_path)
 
 
 def test_file_urls(server: _Server, tmp_path: Path) -> None:
     (tmp_path / "here").write_bytes(_CONTENT)
-    result = download(f"file://{tmp_path}/here", str(tmp_path), warn=_refuse_warning)
+    result = _download(f"file://{tmp_path}/here", tmp_path)
     assert result is not None
     assert result.sha256 == _SHA256
 
 
 def test_netrc_logs_in_when_the_server_asks(server: _Server, tmp_path: Path) -> None:
     _write_netrc("machine 127.0.0.1 login me password secret\n")
-    assert download(server.url + "/private", str(tmp_path), warn=_refuse_warning) is not None
+    assert _download(server.url + "/private", tmp_path) is not None
     assert server.requests[-1][1]["Authorization"].startswith("Basic ")
 
 
 def test_netrc_gives_bearer_tokens(server: _Server, tmp_path: Path) -> None:
     _write_netrc("machine 127.0.0.1 login me password token\n")
     url = server.url + "/private"
-    assert download(url, str(tmp_path), uses_bearer=True, warn=_refuse_warning) is not None
+    assert _download(url, tmp_path, uses_bearer=True) is not None
     assert server.requests[0][1]["Authorization"] == "Bearer token"
 
 
 def test_credentials_are_for_their_host_only(server: _Server, tmp_path: Path) -> None:
     _write_netrc("machine example.com login me password secret\n")
     with pytest.raises(DownloadError):
-        download(server.url + "/private", str(tmp_path), warn=_refuse_warning)
+        _download(server.url + "/private", tmp_path)
 
 
 def test_a_bad_netrc_is_a_warning(server: _Server, tmp_path: Path) -> None:
     _write_netrc("no such word\n")
     warnings: list[str] = []
-    assert download(server.url + "/file", str(tmp_path), warn=warnings.append) is not None
+    assert _download(server.url + "/file", tmp_path, warn=warnings.append) is not None
     assert len(warnings) == 1
 
 
