@@ -48,6 +48,7 @@ LAYERS = [
     ["_keys"],
     ["_plan"],
     ["_store"],
+    ["_server"],
     ["_remote"],
     ["_sandbox"],
     ["_act"],

@@ -13,8 +13,9 @@ from .adopt import TreeAdopter
 from .capture import capture_directory, capture_overlay, require_directory
 from .cleanup import Cleaner, RecordSet
 from .extract import TreeExtractor
-from .layout import StoreLayout
+from .layout import StoreLayout, storage_errors
 from .objects import ObjectStore
+from .objectuse import ObjectUse, object_uses, remove_unused
 from .sessions import Session, StoreLock
 from .trash import discard, empty_trash
 from .usage import StoreLimits, StoreUsage
@@ -62,6 +63,11 @@ class Cas:
     def stored_bytes(self) -> int:
         """The size of all new blobs that the calling thread has stored since it runs."""
         return self._objects.stored.total_bytes
+
+    @property
+    def incoming_directory(self) -> str:
+        """Where files are written that are to become objects."""
+        return self._layout.incoming
 
     @property
     def quarantine_directory(self) -> str:
@@ -147,6 +153,47 @@ class Cas:
     def verify(self, digest: Digest) -> bool:
         """Whether the blob is present and its content right; the content is read once per process."""
         return self._objects.verify(digest)
+
+    def publish_file(self, descriptor: int, path: str, digest: Digest) -> None:
+        """Makes the file at PATH a blob: one in `incoming_directory` that the caller has written and hashed.
+
+        Raises:
+            CASError: It can't be renamed.
+        """
+        with storage_errors("store", path):
+            self._objects.publish(descriptor, path, digest, executable=False)
+
+    def open(self, digest: Digest) -> int:
+        """A descriptor for reading a blob, whose content is not verified.
+
+        Raises:
+            CASError: With reason `missing-blob` or `corrupt-blob`.
+        """
+        return self._objects.open(digest)
+
+    def note_uses_since(self, time_ns: int) -> None:
+        """Makes `claim` note the use of what was last used before TIME_NS, in nanoseconds since the epoch."""
+        self._objects.protected_since_ns = time_ns
+
+    def uses(self) -> Iterator[ObjectUse]:
+        """All objects with the time of their last use, in no order.  Costs a system call for each.
+
+        Raises:
+            CASError: They can't be listed.
+        """
+        return object_uses(self._layout.objects)
+
+    def remove_unused(self, use: ObjectUse) -> bool:
+        """Deletes an object unless it was claimed since USE was seen; gives whether it is gone.
+
+        Raises:
+            CASError: It can't be deleted.
+        """
+        return remove_unused(use)
+
+    def recheck(self, digest: Digest) -> bool:
+        """As `verify`, but the content is read even if it was seen to be right before."""
+        return self._objects.recheck(digest)
 
     # --- Directories and trees
 

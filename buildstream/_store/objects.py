@@ -137,6 +137,22 @@ class ObjectStore:
             return data
         raise self._absent(digest)
 
+    def open(self, digest: Digest) -> int:
+        """A descriptor for reading a blob that has the right size; its content is not verified.
+
+        Raises:
+            CASError: The blob is absent.
+        """
+        path = self._find(digest, executable=False)
+        try:
+            if path is None:
+                raise self._absent(digest)
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:  # deleted meanwhile
+            raise self._absent(digest) from None
+        except OSError as error:
+            raise cas_error("read", self._layout.objects, error) from error
+
     def claim(self, digest: Digest, *, executable: bool = False) -> bool:
         """Whether the blob is there; it then stays as long as the session lasts."""
         if digest == EMPTY_DIGEST:
@@ -349,6 +365,12 @@ class ObjectStore:
         return any(
             self._is_intact(self._path(digest, executable=executable), digest) for executable in (False, True)
         )
+
+    def recheck(self, digest: Digest) -> bool:
+        """As `verify`, but the content is read even if it was seen to be right before."""
+        for executable in (False, True):
+            self._verdicts.pop(self._path(digest, executable=executable), None)
+        return self.verify(digest)
 
     def is_object(self, status: os.stat_result, digest: Digest, *, executable: bool) -> bool:
         """Whether STATUS is that of the object itself, by inode."""
