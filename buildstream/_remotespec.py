@@ -57,6 +57,8 @@ class RemoteSpec:
     push: bool = False  # whether content may be uploaded
     auth: RemoteAuth = field(default_factory=RemoteAuth)
     connection: ConnectionConfig = field(default_factory=ConnectionConfig)
+    # where it was read: "command line", or file, line and column
+    loaded_from: str = field(default="command line", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def remote_spec_from_node(
         push=node.get_bool("push", False),
         auth=_auth_from_node(node.get_mapping("auth", {}), expand_path),
         connection=_connection_from_node(node.get_mapping("connection-config", {})),
+        loaded_from=str(node.get_provenance()),
     )
 
 

@@ -36,7 +36,12 @@ class ArtifactCache:
     def load(self, name: str) -> ArtifactView | None:
         """The artifact called NAME, None if there is none or its message can't be read."""
         data = self.records.read(name)
-        artifact = None if data is None else view_from_bytes(data)
+        return None if data is None else self.decode(data)
+
+    @staticmethod
+    def decode(data: bytes) -> ArtifactView | None:
+        """The artifact that a message describes, None if it can't be read."""
+        artifact = view_from_bytes(data)
         return artifact if artifact is not None and _is_well_formed(artifact) else None
 
     def load_complete(self, name: str) -> ArtifactView | None:
@@ -57,15 +62,41 @@ class ArtifactCache:
             return False
         return artifact.files is None or self.cas.contains_tree(artifact.files)
 
-    def query(self, record: ElementRecord, *, is_strict: bool) -> None:
-        """Finds out what the cache holds for RECORD and notes it there."""
+    def has_buildtrees(self, artifact: ArtifactView) -> bool:
+        """Whether what the build left is in the store, as far as the artifact has recorded it."""
+        trees = (artifact.buildtree, artifact.buildroot)
+        return all(tree is None or self.cas.contains_tree(tree) for tree in trees)
+
+    def query(
+        self,
+        record: ElementRecord,
+        *,
+        is_strict: bool,
+        may_pull: bool = False,
+        with_buildtrees: bool = False,
+    ) -> None:
+        """Finds out what the cache holds for RECORD and notes it there.
+
+        Args:
+            record: Of the element.
+            is_strict: Whether an artifact is good only if its strict key fits.
+            may_pull: Whether what is not complete is marked as to be pulled; nothing else is
+                looked for then (keys specification 1.11).
+            with_buildtrees: Whether an artifact without its build tree is not complete.
+        """
         keys = record.keys
         record.artifact, record.artifact_state = None, ArtifactState.UNKNOWN
+        record.is_pull_pending = False
         if keys.strict is None and (is_strict or keys.weak is None):
             return
         artifact = None
         if keys.strict is not None:
             artifact = self.load_complete(artifact_name(record.element, keys.strict))
+        if may_pull and keys.strict is not None:
+            if artifact is None:
+                record.is_pull_pending = True
+                return
+            record.is_pull_pending = with_buildtrees and not self.has_buildtrees(artifact)
         if artifact is None and not is_strict and keys.weak is not None:
             artifact = self.load_complete(artifact_name(record.element, keys.weak))
         self.note(record, artifact)
@@ -111,6 +142,18 @@ class ArtifactCache:
         self.records.write(names[0], data)
         if names[1] != names[0]:
             self.records.link(names[0], names[1])
+
+    def store_pulled(self, name: str, data: bytes, artifact: ArtifactView) -> None:
+        """Makes an artifact findable that came from elsewhere with its message DATA and all that it needs.
+
+        It gets NAME and those by its strong, strict and weak key.
+        """
+        self.cas.flush()
+        self.records.write(name, data)
+        prefix = name.rpartition("/")[0]
+        for key in dict.fromkeys((artifact.strong_key, artifact.strict_key, artifact.weak_key)):
+            if f"{prefix}/{key}" != name:
+                self.records.link(name, f"{prefix}/{key}")
 
     def store_yaml(self, value: object) -> Digest:
         """Stores VALUE as YAML text."""

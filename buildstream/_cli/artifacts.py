@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .invocation import Invocation, execute, execute_unavailable
+from .invocation import Invocation, execute
 from .options import (
     CONTEXT_SETTINGS,
     artifact_remote_options,
@@ -47,13 +47,12 @@ def show(
     ignore_project_artifact_remotes: bool,
 ) -> None:
     """Shows which of ARTIFACTS are cached, here or remotely."""
-    del ignore_project_artifact_remotes  # there are no remotes yet
 
     def run(invocation: Invocation) -> None:
         from .._commands.artifact_show import artifact_states
         from .._ui.showformat import render_artifact_report
 
-        invocation.warn_of_remotes(artifact_remotes, ())
+        invocation.use_remotes(artifact_remotes, ignore_artifact=ignore_project_artifact_remotes)
         states = artifact_states(invocation.app, artifacts=artifacts, deps=deps)
         sys.stdout.write(render_artifact_report(states, paint=invocation.paint))
 
@@ -98,7 +97,6 @@ def checkout(
 
     The default directory has the name of the element without its suffix.
     """
-    del ignore_project_artifact_remotes  # there are no remotes yet
     conflict = None
     if hardlinks and tar:
         conflict = "options --hardlinks and --tar conflict"
@@ -115,7 +113,7 @@ def checkout(
     def run(invocation: Invocation) -> None:
         from .._commands.artifact_checkout import CheckoutOptions, checkout
 
-        invocation.warn_of_remotes(artifact_remotes, ())
+        invocation.use_remotes(artifact_remotes, ignore_artifact=ignore_project_artifact_remotes)
         name = target or invocation.default_element('Missing argument "ELEMENT".')
         place = None if tar else directory or os.path.abspath(name.removesuffix(".bst"))
         checkout(
@@ -140,9 +138,23 @@ def checkout(
 @artifact_remote_options(RemotePurpose.PULL)
 @elements_argument("artifacts")
 @click.pass_context
-def pull(context: click.Context, /, **_options: object) -> None:
+def pull(
+    context: click.Context,
+    deps: str,
+    artifact_remotes: "tuple[RemoteSpec, ...]",
+    artifacts: tuple[str, ...],
+    *,
+    ignore_project_artifact_remotes: bool,
+) -> None:
     """Downloads ARTIFACTS from the first artifact cache that has them."""
-    execute_unavailable(context)
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.artifact_exchange import pull
+
+        invocation.use_remotes(artifact_remotes, ignore_artifact=ignore_project_artifact_remotes)
+        pull(invocation.app, artifacts=artifacts, deps=deps)
+
+    execute(context, run)
 
 
 @artifact.command(short_help="Upload artifacts")
@@ -150,9 +162,23 @@ def pull(context: click.Context, /, **_options: object) -> None:
 @artifact_remote_options(RemotePurpose.PUSH)
 @elements_argument("artifacts")
 @click.pass_context
-def push(context: click.Context, /, **_options: object) -> None:
+def push(
+    context: click.Context,
+    deps: str,
+    artifact_remotes: "tuple[RemoteSpec, ...]",
+    artifacts: tuple[str, ...],
+    *,
+    ignore_project_artifact_remotes: bool,
+) -> None:
     """Uploads ARTIFACTS to all artifact caches that take them."""
-    execute_unavailable(context)
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.artifact_exchange import push
+
+        invocation.use_remotes(artifact_remotes, ignore_artifact=ignore_project_artifact_remotes)
+        push(invocation.app, artifacts=artifacts, deps=deps)
+
+    execute(context, run)
 
 
 @artifact.command(short_help="Show build logs")

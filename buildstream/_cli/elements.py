@@ -58,12 +58,16 @@ def build(
         run    the elements and their runtime dependencies
         all    the elements and all dependencies
     """
-    del ignore_project_artifact_remotes, ignore_project_source_remotes  # there are no remotes yet
 
     def run(invocation: Invocation) -> None:
         from .._commands.build import build
 
-        invocation.warn_of_remotes(artifact_remotes, source_remotes)
+        invocation.use_remotes(
+            artifact_remotes,
+            source_remotes,
+            ignore_artifact=ignore_project_artifact_remotes,
+            ignore_source=ignore_project_source_remotes,
+        )
         build(invocation.app, elements=elements, deps=deps, retry_failed=retry_failed)
 
     execute(context, run)
@@ -184,12 +188,16 @@ def shell(
     All that is staged must have been built; nothing is built for a shell.
     Write -- before a COMMAND that has options.
     """
-    del ignore_project_artifact_remotes, ignore_project_source_remotes  # there are no remotes yet
 
     def run(invocation: Invocation) -> int:
         from .._commands.shell import ShellOptions, shell
 
-        invocation.warn_of_remotes(artifact_remotes, source_remotes)
+        invocation.use_remotes(
+            artifact_remotes,
+            source_remotes,
+            ignore_artifact=ignore_project_artifact_remotes,
+            ignore_source=ignore_project_source_remotes,
+        )
         host_mounts = tuple((host_path, os.path.expandvars(path)) for host_path, path in mounts)
         return shell(
             invocation.app,

@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -46,6 +47,8 @@ class Invocation:
         self.console, self.messenger = self._make_console()
         self.events = EventSinks(options, self.messenger, self.config.logdir)
         self.front_end = self._make_front_end()
+        # the library of the remotes would write to standard error by itself
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         self.app = self._make_app()
         self.app.open_session_log = self.events.open_session_log
 
@@ -122,7 +125,7 @@ class Invocation:
         from .._exceptions import BstError
 
         try:
-            options = ShellOptions(self.shell_prompt, uses_buildtree=True, is_isolated=True)
+            options = ShellOptions(self.shell_prompt, uses_buildtree=True, is_isolated=True, may_pull=False)
             shell(self.app, target=name, command=(), options=options)
         except BstError as error:
             click.echo(f"Error while attempting to create interactive shell: {error}", err=True)
@@ -158,16 +161,25 @@ class Invocation:
             raise AppError(complaint)
         return self.app.default_element
 
-    def warn_of_remotes(
-        self, artifact_remotes: "Sequence[RemoteSpec]", source_remotes: "Sequence[RemoteSpec]"
+    def use_remotes(
+        self,
+        artifact_remotes: "Sequence[RemoteSpec]" = (),
+        source_remotes: "Sequence[RemoteSpec]" = (),
+        *,
+        ignore_artifact: bool = False,
+        ignore_source: bool = False,
     ) -> None:
-        """Tells that remotes are ignored as yet."""
-        from .._model.message import MessageType
-
-        for remote in (*artifact_remotes, *source_remotes):
-            self.messenger.send(
-                MessageType.WARN, f"Remote caches are not available yet: ignoring {remote.url}"
-            )
+        """Takes into account which remotes the command line names, and whether those of projects count."""
+        settings = self.app.settings
+        self.app.settings = replace(
+            settings,
+            artifact_caches=replace(
+                settings.artifact_caches, given=tuple(artifact_remotes), ignores_recommended=ignore_artifact
+            ),
+            source_caches=replace(
+                settings.source_caches, given=tuple(source_remotes), ignores_recommended=ignore_source
+            ),
+        )
 
 
 def execute_unavailable(context: click.Context) -> None:
@@ -214,6 +226,7 @@ def execute(context: click.Context, command: Callable[[Invocation], int | None])
 def merge_settings(options: GlobalOptions, config: "UserConfig") -> "Settings":
     """The settings of an App: the user configuration, overridden by OPTIONS."""
     from .._commands.app import Settings
+    from .._remote.selection import RemoteChoice
 
     strict = {name: project.strict for name, project in config.projects.items()}
 
@@ -241,6 +254,14 @@ def merge_settings(options: GlobalOptions, config: "UserConfig") -> "Settings":
         quota=config.cache.quota,
         reserved_disk_space=config.cache.reserved_disk_space,
         low_watermark_percent=config.cache.low_watermark_percent,
+        pulls_buildtrees=options.pull_buildtrees or config.cache.pull_buildtrees,
+        artifact_caches=RemoteChoice(
+            config.artifacts, {name: p.artifacts for name, p in config.projects.items() if p.artifacts}
+        ),
+        source_caches=RemoteChoice(
+            config.source_caches,
+            {name: p.source_caches for name, p in config.projects.items() if p.source_caches},
+        ),
     )
 
 

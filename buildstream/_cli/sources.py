@@ -47,12 +47,11 @@ def fetch(
 
     Without ELEMENTS the default targets of the project are meant.
     """
-    del ignore_project_source_remotes  # there are no remotes yet
 
     def run(invocation: Invocation) -> None:
         from .._commands.source_fetch import fetch
 
-        invocation.warn_of_remotes((), source_remotes)
+        invocation.use_remotes((), source_remotes, ignore_source=ignore_project_source_remotes)
         fetch(invocation.app, elements=elements, excepted=except_, deps=deps)
 
     execute(context, run)
@@ -135,7 +134,6 @@ def checkout(
     ignore_project_source_remotes: bool,
 ) -> None:
     """Writes the sources of ELEMENT as a build would see them."""
-    del ignore_project_source_remotes  # there are no remotes yet
     if tar and directory != _DEFAULT_DIRECTORY:
         _end_with_conflict(context, "ERROR: options --directory and --tar conflict")
     if compression and not tar:
@@ -144,7 +142,7 @@ def checkout(
     def run(invocation: Invocation) -> None:
         from .._commands.source_checkout import SourceCheckoutOptions, checkout_sources
 
-        invocation.warn_of_remotes((), source_remotes)
+        invocation.use_remotes((), source_remotes, ignore_source=ignore_project_source_remotes)
         checkout_sources(
             invocation.app,
             target=element or invocation.default_element('Missing argument "ELEMENT".'),

@@ -48,12 +48,11 @@ def open_(
 
     Nothing is overwritten without --force.
     """
-    del ignore_project_source_remotes  # there are no remotes yet
 
     def run(invocation: Invocation) -> None:
         from .._commands.workspace_open import OpenOptions, open_workspaces
 
-        invocation.warn_of_remotes((), source_remotes)
+        invocation.use_remotes((), source_remotes, ignore_source=ignore_project_source_remotes)
         options = OpenOptions(
             parent=os.path.abspath(invocation.config.workspacedir),
             directory=None if directory is None else os.path.abspath(directory),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from .._act.services import EngineServices
@@ -13,11 +13,14 @@ from .._load.projectloader import ProjectLoader
 from .._load.settings import LoadSettings
 from .._messenger import Messenger
 from .._model.session import SessionHeading, SessionSummary
+from .._remote.selection import RemoteChoice
 from ..exceptions import LoadErrorReason
 
 if TYPE_CHECKING:
     from .._act.artifacts import ArtifactCache
+    from .._act.artifactsharing import ArtifactSharing
     from .._act.history import DurationHistory
+    from .._act.remotecaches import RemoteCaches
     from .._act.sourcecache import SourceCache
     from .._config import DiskShare
     from .._load.project import Project
@@ -49,6 +52,9 @@ class Settings:
     reserved_disk_space: "DiskShare"
     low_watermark_percent: float  # of the quota
     is_durable: bool = True
+    pulls_buildtrees: bool = False
+    artifact_caches: RemoteChoice = field(default_factory=RemoteChoice)
+    source_caches: RemoteChoice = field(default_factory=RemoteChoice)
 
 
 class UserInterface(Protocol):
@@ -119,10 +125,14 @@ class App:
         self._cas: Cas | None = None
         self._artifacts: ArtifactCache | None = None
         self._sources: SourceCache | None = None
+        self._remotes: RemoteCaches | None = None
+        self._sharing: ArtifactSharing | None = None
 
     def close(self) -> None:
-        """Ends helper programs, makes room in the cache if it is time, and empties the trash."""
+        """Ends helper programs and connections, makes room in the cache if it is time, empties the trash."""
         self.services.close()
+        if self._remotes is not None:
+            self._remotes.close()
         if self._cas is not None:
             self._cas.empty_trash()
             self._cas.close()
@@ -223,6 +233,35 @@ class App:
             )
             self.services.sources = self._sources
         return self._sources
+
+    # the remote caches
+
+    @property
+    def remotes(self) -> "RemoteCaches":
+        """The remote caches of every project; connections are made when one is needed."""
+        if self._remotes is None:
+            from .._act.remotecaches import RemoteCaches
+
+            settings = self.settings
+            self._remotes = RemoteCaches(
+                settings.artifact_caches, settings.source_caches, self.messenger, self.services.jobs
+            )
+        return self._remotes
+
+    @property
+    def sharing(self) -> "ArtifactSharing":
+        """Exchanges artifacts with remote caches."""
+        if self._sharing is None:
+            from .._act.artifactsharing import ArtifactSharing
+
+            self._sharing = ArtifactSharing(
+                self.artifacts,
+                self.remotes,
+                self.messenger,
+                self.services.has_workspace,
+                pulls_buildtrees=self.settings.pulls_buildtrees,
+            )
+        return self._sharing
 
 
 @contextmanager

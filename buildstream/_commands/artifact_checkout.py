@@ -17,8 +17,10 @@ from .._plan.artifactview import ArtifactView
 from .._plan.selection import select
 from .._store.checkout import export_directory, export_tar
 from .app import App
+from .artifactpulls import pull_named
 from .artifacttargets import load_artifact_targets
 from .destination import check_directory, check_tarball
+from .jobs import pull_missing
 from .loading import element_names, load_names, query
 
 if TYPE_CHECKING:
@@ -66,7 +68,9 @@ def _check_out_element(app: App, targets: Targets, deps: str, options: CheckoutO
     element = loaded.targets[0]
     with _destination(options):
         selected = select([element], deps)
-        query(app, loaded, selected, with_sources=False)
+        app.remotes.connect(loaded.projects, artifacts=True)
+        query(app, loaded, selected, with_sources=False, with_remotes=True)
+        pull_missing(app, loaded.pipeline, [loaded.pipeline.record(each) for each in selected])
         assert app.sources is not None
         with (
             _staging_errors(),
@@ -77,20 +81,23 @@ def _check_out_element(app: App, targets: Targets, deps: str, options: CheckoutO
 
 def _check_out_artifact(app: App, target: str, deps: str, options: CheckoutOptions) -> None:
     found = load_artifact_targets(app, [target])
+    if found:
+        app.remotes.connect((), artifacts=True, named=[found[0].name.partition("/")[0]])
     if deps in ("run", "all"):
         raise StreamError(
             f"Error: '--deps {deps}' is not supported for artifact names", reason="deps-not-supported"
         )
     name = found[0].name if found else target
     with _destination(options):
-        if not found or found[0].artifact is None:
+        view = pull_named(app, name) if found else None
+        if view is None:
             raise StreamError(
                 "Error while staging dependencies into a sandbox: "
                 f"'Error preparing sandbox for element: {name}'",
                 reason="missing-sandbox-config",
-                detail="The artifact is not in the local cache.",
+                detail="The artifact is neither in the local cache nor in a remote one.",
             )
-        artifact = RecordedArtifact(_normal_name(name), found[0].artifact)
+        artifact = RecordedArtifact(_normal_name(name), view)
         staged = [artifact] if deps == "none" else list(_build_dependencies(app, artifact.view))
         with (
             _staging_errors(),
@@ -108,12 +115,12 @@ def _normal_name(ref: str) -> str:
 def _build_dependencies(app: App, artifact: ArtifactView) -> Iterator[RecordedArtifact]:
     for dependency in artifact.build_dependencies:
         ref = ref_of_names(dependency.project_name, dependency.element_name, dependency.key)
-        view = app.artifacts.load_complete(ref)
+        view = pull_named(app, ref)
         if view is None:
             raise StreamError(
                 "Error while staging dependencies into a sandbox: 'No artifacts to stage'",
                 reason="uncached-checkout-attempt",
-                detail=f"Not in the local cache: {ref}",
+                detail=f"Neither in the local cache nor in a remote one: {ref}",
             )
         yield RecordedArtifact(_normal_name(ref), view)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from .._act.build import Builder
 from .._load.workspaces import changing_workspaces
@@ -13,6 +14,7 @@ from .._plan.selection import build_plan_elements
 from .._schedule.queue import Queue, Token
 from .._schedule.works import BuildWork, FetchWork
 from .app import App
+from .jobs import pull_queue, push_queue
 from .loading import LoadedTargets, check_resolved, load_elements, query
 from .priorities import start_order
 from .session import Session, announced
@@ -31,7 +33,16 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
     deps = deps or app.settings.build_dependencies
     with announced(app, "Build") as started_s:
         loaded = load_elements(app, elements, ignores_junctions_by_default=True)
-        required = plan_build(app, loaded, deps, retries=retry_failed or app.settings.retry_failed)
+        app.remotes.connect(loaded.projects, artifacts=True, sources=True)
+        retries = retry_failed or app.settings.retry_failed
+        required = plan_build(app, loaded, deps, retries=retries, with_remotes=True)
+    queues = _queues(app, loaded, retries=retries)
+    session = Session("Build", app, loaded, queues, start_order(app, loaded, deps), started_s)
+    session.run(required)
+
+
+def _queues(app: App, loaded: LoadedTargets, *, retries: bool) -> list[Queue]:
+    """The queues of a build, those that exchange artifacts only where there are remotes for it."""
     pipeline = loaded.pipeline
     builder = Builder(app.services, app.artifacts, app.settings.cache_buildtrees)
     work = BuildWork(builder, pipeline, lambda record: _note_last_build(loaded, record))
@@ -45,19 +56,39 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
         ),
         Queue("Build", "Built", Token.PROCESS, work, is_imperative=True),
     ]
-    session = Session("Build", app, loaded, queues, start_order(app, loaded, deps), started_s)
-    session.run(required)
+    caches = [app.remotes.artifacts(project) for project in loaded.projects if project.second]
+    if any(remotes.can_fetch for remotes in caches):
+        discard = partial(_discard, app, pipeline, retries=retries)
+        queues.insert(0, pull_queue(app, pipeline, is_optional=True, on_failed=discard))
+    if any(remotes.can_push for remotes in caches):
+        queues.append(push_queue(app, is_optional=True))
+    return queues
 
 
-def plan_build(app: App, loaded: LoadedTargets, deps: str, *, retries: bool) -> list[ElementRecord]:
-    """Finds out what has to be in the cache in the end, in staging order."""
+def plan_build(
+    app: App, loaded: LoadedTargets, deps: str, *, retries: bool, with_remotes: bool = False
+) -> list[ElementRecord]:
+    """Finds out what has to be in the cache in the end, in staging order.
+
+    Args:
+        app: The invocation.
+        loaded: The targets and all they need.
+        deps: none, build, run or all.
+        retries: Whether cached failures are built again.
+        with_remotes: Whether remotes are going to be asked for what is missing.
+    """
     pipeline = loaded.pipeline
     considered = build_plan_elements(loaded.targets, deps)
     check_resolved(considered)
-    query(app, loaded, considered, on_failed=lambda record: _discard(app, pipeline, record, retries=retries))
+    discard = partial(_discard, app, pipeline, retries=retries)
+    query(app, loaded, considered, with_remotes=with_remotes, on_failed=discard)
     pipeline.require(loaded.targets, deps)
     required = [record for record in map(pipeline.record, considered) if record.is_required]
-    if any(record.element.plugin.BST_RUN_COMMANDS for record in required if not record.is_cached):
+    if any(
+        record.element.plugin.BST_RUN_COMMANDS
+        for record in required
+        if not record.is_cached and not record.is_pull_pending
+    ):
         # before anything is built: one clear error if no sandbox can be made here
         app.services.probe.capabilities()
     return required

@@ -1,11 +1,14 @@
 """Running jobs for a command: the scheduler as the user wants it, and fetches that come without a session."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .._config import OnError
 from .._exceptions import StreamError
 from .._load.resolved import ResolvedElement
+from .._model.message import MessageType
+from .._plan.pipeline import Pipeline
 from .._plan.record import ElementRecord, SourceState
+from .._schedule.artifactworks import PullWork, PushWork
 from .._schedule.queue import Queue, QueueStatus, Token
 from .._schedule.scheduler import Scheduler, SchedulerSettings
 from .._schedule.works import FetchWork, OriginalsWork
@@ -43,6 +46,38 @@ def fetch_queue(app: App) -> Queue:
     """The queue of a command that wants sources for their own sake."""
     work = FetchWork(app.sources, skips_cached=False)
     return Queue("Fetch", "Sources Fetched", Token.DOWNLOAD, work, has_retries=True)
+
+
+def pull_queue(
+    app: App,
+    pipeline: Pipeline,
+    *,
+    is_optional: bool,
+    on_failed: Callable[[ElementRecord], None] = lambda _: None,
+) -> Queue:
+    """The queue that asks remotes for artifacts; see PullWork."""
+    work = PullWork(app.sharing, pipeline, is_optional=is_optional, on_failed=on_failed)
+    return Queue("Pull", "Artifacts Pulled", Token.DOWNLOAD, work, has_retries=True)
+
+
+def push_queue(app: App, *, is_optional: bool) -> Queue:
+    """The queue that gives artifacts to remotes; see PushWork."""
+    work = PushWork(app.sharing, is_optional=is_optional)
+    return Queue("Push", "Artifacts Pushed", Token.UPLOAD, work, has_retries=True)
+
+
+def pull_missing(app: App, pipeline: Pipeline, records: Sequence[ElementRecord]) -> None:
+    """Pulls those of RECORDS that are marked to be pulled; what no remote has stays absent.
+
+    There are messages of the jobs, but neither heading nor summary.
+
+    Raises:
+        StreamError: The disk refuses, or the user ended the command.
+    """
+    pending = [record for record in records if record.is_pull_pending]
+    if pending:
+        app.messenger.send(MessageType.INFO, "Attempting to fetch missing or incomplete artifact(s)")
+        _run(app, pull_queue(app, pipeline, is_optional=True), pending)
 
 
 def fetch_missing(app: App, records: Sequence[ElementRecord]) -> None:

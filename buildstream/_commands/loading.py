@@ -193,21 +193,28 @@ def query(
     elements: Sequence[ResolvedElement],
     *,
     with_sources: bool = True,
+    with_remotes: bool = False,
     on_failed: Callable[[ElementRecord], None] | None = None,
 ) -> None:
     """Finds out what the local cache has for ELEMENTS, dependencies first.
 
-    ON_FAILED is told of each cached failure.
+    Args:
+        with_sources: Whether sources are looked for too.
+        with_remotes: Whether what is not there is marked as to be pulled where there are remotes.
+        on_failed: Told of each cached failure.
     """
     pipeline = loaded.pipeline
     with app.messenger.simple_task("Query cache") as task:
         task.set_maximum(len(elements))
         for element in elements:
             record = pipeline.record(element)
-            app.artifacts.query(record, is_strict=pipeline.is_strict)
+            if with_remotes:
+                app.sharing.query(record, is_strict=pipeline.is_strict)
+            else:
+                app.artifacts.query(record, is_strict=pipeline.is_strict)
             if on_failed is not None and record.artifact_state is ArtifactState.FAILED:
                 on_failed(record)
-            if record.artifact is None:
+            if record.artifact is None and not record.is_pull_pending:
                 # what it would be built as, if all dependencies are known
                 pipeline.update_strong_key(record)
             if with_sources and not record.is_cached:

@@ -10,8 +10,16 @@ from .._load.pluginregistry import PluginType
 from .._load.project import Project
 from .._load.resolved import ResolvedElement, pipeline_order
 from .._model.message import MessageType
-from .._model.session import ProjectFacts, QueueTally, SessionHeading, SessionSummary, UserSettings
+from .._model.session import (
+    ProjectFacts,
+    QueueTally,
+    RemoteServer,
+    SessionHeading,
+    SessionSummary,
+    UserSettings,
+)
 from .._plan.record import ElementRecord
+from .._remotespec import RemoteSpec
 from .._schedule.queue import Queue
 from .._schedule.scheduler import SessionResult
 from .app import App
@@ -43,6 +51,7 @@ class Session:
         queues: In the order that elements pass through them.
         order: Every element the session may be about; those that come first start first.
         changes_keys: Whether sources get other refs, so that keys have to be computed again.
+        named: Names of artifacts that are targets too.
     """
 
     name: str
@@ -52,6 +61,7 @@ class Session:
     order: Sequence[ResolvedElement]
     started_s: float
     changes_keys: bool = False
+    named: Sequence[str] = ()
 
     def run(self, initial: Sequence[ElementRecord]) -> None:
         """Shows the heading, runs INITIAL and whatever becomes required, shows the summary.
@@ -62,10 +72,11 @@ class Session:
         app = self.app
         pipeline = self.loaded.pipeline
         everything = pipeline_order(self.loaded.targets)
+        total = len(everything) + len(self.named)
         app.ui.show_heading(self._heading(everything))
         keys_before = {record: record.strong_key for record in pipeline.records}
         scheduler = make_scheduler(app, self.queues, self.order)
-        app.ui.start_session(self.name, scheduler, len(everything))
+        app.ui.start_session(self.name, scheduler, total)
         events = SessionEvents(app, self.name, self.loaded, self.queues)
         pipeline.on_required = lambda record: scheduler.add([record])
         priorities = {element: position for position, element in enumerate(self.order)}
@@ -80,7 +91,7 @@ class Session:
             app.ui.end_session()
             events.close()
         events.end(result, app.messenger.now_s() - self.started_s)
-        self._report(result, len(everything), keys_before)
+        self._report(result, total, keys_before)
 
     def _report(
         self, result: SessionResult, total: int, keys_before: dict[ElementRecord, str | None]
@@ -127,11 +138,11 @@ class Session:
 
         app = self.app
         settings = app.settings
-        project = self.loaded.projects[0]
+        projects = self.loaded.projects
         return SessionHeading(
             version=__version__,
             started_s=time.time(),
-            targets=tuple(element.name for element in self.loaded.targets),
+            targets=(*(element.name for element in self.loaded.targets), *self.named),
             settings=UserSettings(
                 configuration_file=settings.configuration_file,
                 cache_directory=settings.cache_directory,
@@ -144,13 +155,13 @@ class Session:
                 pushers=settings.pushers,
                 network_retries=settings.network_retries,
             ),
-            project=(project.name, project.directory),
-            projects=tuple(_project_facts(project) for project in self.loaded.projects),
+            project=(projects[0].name, projects[0].directory) if projects else None,
+            projects=tuple(_project_facts(app, project) for project in projects),
             pipeline=element_views(app, self.loaded.pipeline, everything),
         )
 
 
-def _project_facts(project: Project) -> ProjectFacts:
+def _project_facts(app: App, project: Project) -> ProjectFacts:
     junction = project.junction
 
     def used(plugin_type: PluginType) -> tuple[tuple[str, str], ...]:
@@ -165,4 +176,13 @@ def _project_facts(project: Project) -> ProjectFacts:
         options=tuple(project.options.printable()),
         element_plugins=used(PluginType.ELEMENT),
         source_plugins=used(PluginType.SOURCE),
+        artifact_servers=_servers(app.remotes.connected_artifact_specs(project)),
+        source_servers=_servers(app.remotes.connected_source_specs(project)),
+    )
+
+
+def _servers(specs: Sequence[RemoteSpec]) -> tuple[RemoteServer, ...]:
+    return tuple(
+        RemoteServer(spec.url, spec.push, spec.type.value, spec.instance_name, spec.loaded_from)
+        for spec in specs
     )

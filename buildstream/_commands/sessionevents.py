@@ -108,12 +108,12 @@ class SessionEvents:
             self._session_log(event)
 
     def _started(self, elements: int, loading_s: float) -> SessionStarted:
-        app, project = self._app, self._loaded.projects[0]
+        app, project = self._app, next(iter(self._loaded.projects), None)
         return SessionStarted(
             time_s=app.messenger.clock_s(),
             session=self._name,
-            project=project.name,
-            directory=project.directory,
+            project=project.name if project is not None else "",
+            directory=project.directory if project is not None else "",
             targets=tuple(element.full_name for element in self._loaded.targets),
             elements=elements,
             fetchers=app.settings.fetchers,
@@ -141,7 +141,7 @@ class SessionEvents:
     def _remember(self) -> None:
         history = self._app.history
         for job in self._jobs:
-            if job.outcome is JobOutcome.SUCCEEDED:
-                element = self._projects[job.element]
+            element = self._projects.get(job.element)  # None for an artifact given by its name
+            if element is not None and job.outcome is JobOutcome.SUCCEEDED:
                 history.add(element.project_name, element.name, job.action, job.elapsed_s)
         history.save(self._app.messenger.clock_s())

@@ -16,8 +16,9 @@ from .._plan.artifactview import ArtifactView
 from .._plan.record import ElementRecord
 from ..sandbox import _SandboxFlags
 from .app import App
+from .artifactpulls import pull_named
 from .artifacttargets import load_artifact_targets
-from .jobs import fetch_missing
+from .jobs import fetch_missing, pull_missing
 from .loading import LoadedTargets, check_resolved, element_names, load_names, query
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class ShellOptions:
     uses_buildtree: bool = False  # the files that the build of the cached artifact left
     mounts: tuple[tuple[str, str], ...] = ()  # host path, and where it is to be seen
     is_isolated: bool = False  # as isolated as a build
+    may_pull: bool = True  # whether what is missing is asked of remotes; not while a session runs
 
 
 def shell(app: App, *, target: str | None, command: Sequence[str], options: ShellOptions) -> int:
@@ -72,7 +74,8 @@ class _Shell:
                 "Only buildtrees are supported with artifact names", reason="only-buildtrees-supported"
             )
         found = load_artifact_targets(self._app, [target])
-        view = self._check_buildtree(found[0].artifact if found else None)
+        self._app.sharing.pulls_buildtrees = True
+        view = self._check_buildtree(pull_named(self._app, found[0].ref) if found else None)
         artifact = RecordedArtifact(found[0].ref.split("/")[1], view)
         with self._buildtree_sandbox(artifact) as sandbox:
             return self._enter(ElementLabel(artifact.name, view.strong_key, True), sandbox)
@@ -94,14 +97,18 @@ class _Shell:
     def _staged(self, loaded: LoadedTargets, record: ElementRecord) -> "Iterator[LocalSandbox]":
         """The sandbox of an element, everything in place."""
         app, element = self._app, record.element
+        if self._options.may_pull:
+            app.remotes.connect(loaded.projects, artifacts=True, sources=self._options.is_build)
         if self._options.uses_buildtree:
-            query(app, loaded, [element])
+            app.sharing.pulls_buildtrees = True
+            self._obtain(loaded, [element])
             artifact = RecordedArtifact(element.full_name, self._check_buildtree(record.artifact))
             with self._buildtree_sandbox(artifact) as sandbox:
                 yield sandbox
         elif self._options.is_build:
             dependencies = list(build_scope(element))
-            query(app, loaded, [*dependencies, element])
+            query(app, loaded, [element])
+            self._obtain(loaded, dependencies)
             _check_cached(loaded, dependencies)
             check_resolved([element])
             fetch_missing(app, [record])
@@ -109,10 +116,15 @@ class _Shell:
                 yield sandbox
         else:
             needed = list(run_scope([element]))
-            query(app, loaded, needed)
+            self._obtain(loaded, needed)
             _check_cached(loaded, needed)
             with staged_sandbox(app.services, element, needed, integrates=True) as sandbox:
                 yield sandbox
+
+    def _obtain(self, loaded: LoadedTargets, elements: Sequence[ResolvedElement]) -> None:
+        """Looks for the artifacts of ELEMENTS, and pulls what is not complete here."""
+        query(self._app, loaded, elements, with_remotes=self._options.may_pull)
+        pull_missing(self._app, loaded.pipeline, [loaded.pipeline.record(each) for each in elements])
 
     @contextmanager
     def _build_sandbox(self, record: ElementRecord) -> "Iterator[LocalSandbox]":

@@ -76,7 +76,7 @@ class SessionStarted:
     name: ClassVar[str] = "session-started"
     time_s: float
     session: str  # "Build", "Fetch", ...
-    project: str
+    project: str  # "" without a project
     directory: str  # of the project, absolute
     targets: tuple[str, ...]
     elements: int  # that the targets reach

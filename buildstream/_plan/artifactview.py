@@ -46,3 +46,8 @@ class ArtifactView:
     low_diversity_meta: Digest
     high_diversity_meta: Digest
     build_sandbox: BuildSandboxState | None = None
+
+    @property
+    def is_tainted(self) -> bool:
+        """Whether it, or something it was built with, came from a workspace."""
+        return self.was_workspaced or any(dependency.was_workspaced for dependency in self.build_dependencies)

@@ -10,6 +10,8 @@ def decide(record: ElementRecord) -> tuple[Decision, str]:
         return Decision.CACHED, "its artifact is in the local cache"
     if not record.is_required:
         return Decision.NOT_NEEDED, "nothing that is wanted has to be built with it"
+    if record.is_pull_pending:
+        return Decision.UNDECIDED, "remotes are asked for its artifact first"
     if record.artifact_state is ArtifactState.FAILED:
         return Decision.FAILED, "the failure of its build is cached; --retry-failed builds it again"
     if record.keys.weak is None:

@@ -99,14 +99,17 @@ class Pipeline:
             record.is_required = True
             if follow:
                 queue.extend((self.record(child), True) for child in record.element.runtime_dependencies)
-            if (
-                record.artifact_state in (ArtifactState.MISSING, ArtifactState.FAILED)
-                and not record.is_scheduled
-            ):
+            if _has_to_be_built(record):
                 record.is_scheduled = True
                 queue.extend((self.record(child), True) for child in record.element.build_dependencies)
             if self.on_required:
                 self.on_required(record)
+
+    def schedule_build(self, record: ElementRecord) -> None:
+        """To be called once remotes were asked for RECORD: if they had nothing, its build is required."""
+        if record.is_required and _has_to_be_built(record):
+            record.is_scheduled = True
+            self._mark(map(self.record, record.element.build_dependencies))
 
     # strong keys in non-strict mode
 
@@ -116,3 +119,11 @@ class Pipeline:
             record.strong_key = self.keys.strong(
                 record.element, lambda element: self.record(element).strong_key
             )
+
+
+def _has_to_be_built(record: ElementRecord) -> bool:
+    return (
+        record.artifact_state in (ArtifactState.MISSING, ArtifactState.FAILED)
+        and not record.is_pull_pending
+        and not record.is_scheduled
+    )

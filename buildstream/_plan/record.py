@@ -50,6 +50,7 @@ class ElementRecord:
     source_state: SourceState = SourceState.UNKNOWN
     is_required: bool = False  # whether its artifact is wanted
     is_scheduled: bool = False  # whether it is going to be built
+    is_pull_pending: bool = False  # whether remotes are still to be asked for its artifact
     _label: ElementLabel | None = None  # the last one, as long as the key is the same
     # run-time public data: while it is being built as the plugin changes it, else as the artifact recorded it
     dynamic_public: "MappingNode | None" = None

@@ -31,9 +31,10 @@ def display_state(record: ElementRecord, pipeline: "Pipeline") -> DisplayState:
 
 
 def is_buildable(record: ElementRecord, pipeline: "Pipeline") -> bool:
-    """Whether the element could be built now: required, not cached, sources there, dependencies ready."""
+    """Whether the element could be built now: required, nowhere cached, sources there, dependencies ready."""
     return (
         record.is_required
+        and not record.is_pull_pending
         and record.artifact_state in (ArtifactState.MISSING, ArtifactState.FAILED)
         and record.source_state in (SourceState.STAGED, SourceState.FETCHED)
         and all(pipeline.is_ready(pipeline.record(child)) for child in record.element.build_dependencies)

@@ -87,7 +87,7 @@ class Job:
             value = self.queue.work.run(self.record)
         except SkipJob as skip:
             self._send(MessageType.SKIPPED, str(skip))
-            return JobResult(JobStatus.SKIPPED)
+            return JobResult(JobStatus.SKIPPED, skip.value)
         except JobTerminated:
             self._send(MessageType.INFO, "Job terminated", is_timed=False)
             return JobResult(JobStatus.TERMINATED)

@@ -29,7 +29,16 @@ class QueueStatus(Enum):
 
 
 class SkipJob(Exception):
-    """Raised by the work of a job that found nothing to do; the text says what was skipped."""
+    """Raised by the work of a job that found nothing to do.
+
+    Args:
+        text: What was skipped.
+        value: What it found out all the same: handed to `Work.finish`, unless it is None.
+    """
+
+    def __init__(self, text: str, value: object = None) -> None:
+        super().__init__(text)
+        self.value = value
 
 
 class Work(Protocol):

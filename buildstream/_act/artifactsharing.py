@@ -1,0 +1,119 @@
+"""Which artifacts of a pipeline are exchanged with which remotes, and under which keys."""
+
+from collections.abc import Callable
+
+from .._exceptions import ArtifactError
+from .._load.elementhost import artifact_name
+from .._load.resolved import ResolvedElement
+from .._messenger import Messenger
+from .._model.message import MessageType
+from .._plan.artifactview import ArtifactView
+from .._plan.record import UNKNOWN_KEY, ElementRecord
+from .artifactexchange import ArtifactExchange, ArtifactSubject
+from .artifacts import ArtifactCache
+from .remotecaches import RemoteCaches
+
+
+class ArtifactSharing:
+    """Pulls and pushes the artifacts of elements.
+
+    Args:
+        artifacts: The local cache.
+        remotes: The caches of every project.
+        messenger: Is told what happens.
+        has_workspace: Whether an element has an open workspace: nothing is pulled for it.
+        pulls_buildtrees: Whether build trees are wanted as well.
+    """
+
+    def __init__(
+        self,
+        artifacts: ArtifactCache,
+        remotes: RemoteCaches,
+        messenger: Messenger,
+        has_workspace: Callable[[ResolvedElement], bool],
+        *,
+        pulls_buildtrees: bool,
+    ) -> None:
+        self.artifacts = artifacts
+        self.remotes = remotes
+        self.pulls_buildtrees = pulls_buildtrees
+        self._messenger = messenger
+        self._has_workspace = has_workspace
+        self._exchange = ArtifactExchange(artifacts, messenger, remotes.effects)
+
+    def query(self, record: ElementRecord, *, is_strict: bool) -> None:
+        """Finds out what the local cache holds for RECORD, and whether remotes are to be asked too."""
+        self.artifacts.query(
+            record,
+            is_strict=is_strict,
+            may_pull=not self._has_workspace(record.element) and self.can_pull(record),
+            with_buildtrees=self.pulls_buildtrees,
+        )
+
+    def can_pull(self, record: ElementRecord) -> bool:
+        """Whether there are remotes to pull the artifact from."""
+        return self.remotes.artifacts_of(record.element).can_fetch
+
+    def can_push(self, record: ElementRecord) -> bool:
+        """Whether there are remotes to push the artifact to."""
+        return self.remotes.artifacts_of(record.element).can_push
+
+    def find(self, record: ElementRecord) -> bool:
+        """Whether a remote knows the artifact."""
+        subject = self._subject(record, record.strong_key or UNKNOWN_KEY)
+        return self._exchange.find(self.remotes.artifacts_of(record.element), subject)
+
+    # pulling
+
+    def pull(self, record: ElementRecord, *, is_strict: bool) -> ArtifactView | None:
+        """The artifact of RECORD by its strict key, else by its weak one if that will do; None without one.
+
+        Raises:
+            ArtifactError: No remote gave it, and at least one failed.
+            CASError: The disk refuses.
+        """
+        keys = record.keys
+        failure: ArtifactError | None = None
+        if keys.strict is not None:
+            try:
+                artifact = self._pull(record, keys.strict)
+            except ArtifactError as error:
+                artifact, failure = None, error
+            if artifact is not None:
+                return artifact
+        if not is_strict and keys.weak is not None:
+            artifact = self.artifacts.load_complete(artifact_name(record.element, keys.weak))
+            artifact = artifact or self._pull(record, keys.weak)
+            if artifact is not None:
+                return artifact
+        if failure is not None:
+            raise failure
+        return None
+
+    def _pull(self, record: ElementRecord, key: str) -> ArtifactView | None:
+        return self._exchange.pull(
+            self.remotes.artifacts_of(record.element),
+            self._subject(record, key),
+            with_buildtrees=self.pulls_buildtrees,
+        )
+
+    # pushing
+
+    def push(self, record: ElementRecord) -> bool:
+        """Pushes the artifact of RECORD, which is cached; gives whether some remote did not have it.
+
+        Raises:
+            ArtifactError: A remote failed.
+        """
+        assert record.artifact is not None, "what is pushed is cached"
+        if record.artifact.is_tainted:
+            self._messenger.send(MessageType.WARN, "Not pushing tainted artifact.", element=record.label)
+            return False
+        remotes = self.remotes.artifacts_of(record.element)
+        return self._exchange.push(
+            remotes, self._subject(record, record.artifact.strong_key), record.artifact
+        )
+
+    def _subject(self, record: ElementRecord, key: str) -> ArtifactSubject:
+        name = artifact_name(record.element, key)
+        return ArtifactSubject(name, self._messenger.brief(key), lambda: record.label)
