@@ -112,8 +112,8 @@ def test_start_imports_click_alone(option: str) -> None:
 
 def test_module_that_is_not_there_yet_ends_orderly(space: TestSpace) -> None:
     space.project()
-    result = space.bst("artifact", "push", expect=255)
-    assert result.stderr == "\nbst artifact push is not available yet\n"
+    result = space.bst("source", "push", expect=255)
+    assert result.stderr == "\nbst source push is not available yet\n"
     assert result.error == RecordedError("APP", None)
 
 
