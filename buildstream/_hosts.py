@@ -83,6 +83,10 @@ class ElementHost(PluginHost, Protocol):
     def has_workspace(self) -> bool:
         """Whether the element has an open workspace."""
 
+    @property
+    def keyed_environment(self) -> dict[str, str]:
+        """The variables of the environment that enter the cache key."""
+
     def variable(self, name: str) -> str | None:
         """The expanded value, None if there is no such variable."""
 
@@ -168,13 +172,16 @@ class SourceHost(PluginHost, Protocol):
     ) -> str: ...
 
     def capture_local(self, path: str, *, mtimes: bool) -> "Digest":
-        """Stores a host directory, or a directory that holds just the host file PATH; gives its digest.
+        """The digest of a host directory, or of a directory that holds just the host file PATH."""
 
-        The result may be remembered as long as the files do not change.
+    def import_captured(
+        self, directory: "Directory", digest: "Digest", *, path: str, mtimes: bool
+    ) -> "FileListResult":
+        """Imports the tree that `capture_local` gave for PATH into DIRECTORY, as `import_files` does.
+
+        Raises:
+            SourceError: The store has lost parts of it, and there is something else at PATH now.
         """
-
-    def import_captured(self, directory: "Directory", digest: "Digest") -> "FileListResult":
-        """Imports a tree that `capture_local` stored into DIRECTORY, as `Directory.import_files` does."""
 
 
 class MirrorHost(PluginHost, Protocol):

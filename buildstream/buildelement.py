@@ -8,6 +8,7 @@ with `location` in its configuration; with `digest-environment` the digest of th
 staged dependency is put into the environment variable of that name.
 """
 
+import hashlib
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 _CONFIGURE_STEP = "configure-commands"
 _STEPS = [_CONFIGURE_STEP, "build-commands", "install-commands", "strip-commands"]
 
-# in a workspace: says that the configure commands have been run there
+# In a workspace: says that the configure commands have been run there, and which.  It is where
+# commands are run, also with a command-subdir, for which BuildStream 2.8 never finds it again.
 _PREPARED_MARKER = ".bst-prepared"
 
 
@@ -131,11 +133,37 @@ class BuildElement(Element):
             return f"{digest.hash}/{digest.size}"
 
     def __run_configure_step(self, sandbox: "Sandbox", commands: list[str]) -> None:
-        """Runs COMMANDS, but only once in a workspace."""
-        if self._host.has_workspace:
-            marker = os.path.join(self.__required_variable("build-root"), _PREPARED_MARKER)
-            if sandbox.get_virtual_directory().exists(marker.lstrip(os.sep)):
-                return
+        """Runs COMMANDS, but in a workspace only once, until they or the environment change."""
+        if not self._host.has_workspace:
+            run_commands(sandbox, commands, root_read_only=True)
+            return
+        current = self.__configuration_digest(commands)
+        recorded = self.__recorded_configuration(sandbox)
+        # BuildStream 2.8 leaves an empty file
+        if recorded in ("", current):
+            if commands:
+                self.info(
+                    "Skipping configure-commands: an earlier build of this workspace has run them",
+                    detail=f"To run them again: bst workspace reset --soft {self._host.full_name}",
+                )
+            return
+        if recorded is not None:
+            self.info("Running configure-commands again: they or the environment have changed")
         run_commands(sandbox, commands, root_read_only=True)
-        if self._host.has_workspace:
-            sandbox._create_empty_file(_PREPARED_MARKER)
+        sandbox._create_file(_PREPARED_MARKER, current)
+
+    def __configuration_digest(self, commands: list[str]) -> str:
+        """Tells whether the directory is configured as it would be now."""
+        text = repr([commands, sorted(self._host.keyed_environment.items())])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @staticmethod
+    def __recorded_configuration(sandbox: "Sandbox") -> str | None:
+        """What the configure step left in the staged work directory; None if it has not been run."""
+        root = sandbox.get_virtual_directory()
+        marker = os.path.join(sandbox._get_work_directory(), _PREPARED_MARKER).lstrip(os.sep)
+        if not root.isfile(marker):
+            return None
+        with root.open_file(marker, mode="r") as file:
+            text: str = file.read()
+        return text

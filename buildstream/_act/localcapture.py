@@ -12,14 +12,16 @@ if TYPE_CHECKING:
 
 
 def capture_local(cas: "Cas", path: str, *, mtimes: bool) -> Digest:
-    """The tree at PATH, stored; a single file is put into a directory of its own.
+    """The tree at PATH; a single file is put into a directory of its own.
+
+    Of a directory, only what has changed is read; see `ensure_captured`.
 
     Raises:
         SourceError: Something can't be read.
     """
     try:
         if os.path.isdir(path):
-            return cas.import_directory(path, mtimes=mtimes)
+            return cas.recapture_directory(path, mtimes=mtimes)
         from .._store.cas_directory import CasDirectory
 
         directory = CasDirectory(cas)
@@ -31,3 +33,20 @@ def capture_local(cas: "Cas", path: str, *, mtimes: bool) -> Digest:
             domain=ErrorDomain.SOURCE,
             reason="local-source-unreadable",
         ) from error
+
+
+def ensure_captured(cas: "Cas", path: str, digest: Digest, *, mtimes: bool) -> None:
+    """Makes the tree DIGEST, which `capture_local` gave for PATH, complete in the store.
+
+    Raises:
+        SourceError: It is not, and there is something else at PATH now.
+    """
+    if cas.contains_tree(digest):
+        return
+    if not os.path.isdir(path) or cas.import_directory(path, mtimes=mtimes) != digest:
+        raise BstError(
+            f"The files in '{path}' have changed since the command began",
+            detail="Run it again, to use them as they are now.",
+            domain=ErrorDomain.SOURCE,
+            reason="local-source-changed",
+        )

@@ -60,7 +60,7 @@ def staged_recorded_sandbox(
             root = sandbox.get_virtual_directory()
             for artifact in artifacts:
                 if artifact.view.files is not None:
-                    services.import_captured(root, artifact.view.files)
+                    services.import_tree(root, artifact.view.files)
         if integrates:
             with (
                 services.activity(None, target.name, "Integrating sandbox", detail=None, silent_nested=False),

@@ -8,6 +8,7 @@ from .._exceptions import CASError
 from .._load.resolved import ResolvedElement
 from .._messenger import Messenger
 from .._model.digest import Digest
+from .._model.message import MessageType
 from ..node import MappingNode
 from .announcer import Announcer
 from .artifactstaging import ArtifactStaging
@@ -78,7 +79,16 @@ class EngineServices(Announcer):
 
         return capture_local(self.cas, path, mtimes=mtimes)
 
-    def import_captured(self, directory: "Directory", digest: Digest) -> "FileListResult":
+    def import_captured(
+        self, directory: "Directory", digest: Digest, *, path: str, mtimes: bool
+    ) -> "FileListResult":
+        from .localcapture import ensure_captured
+
+        ensure_captured(self.cas, path, digest, mtimes=mtimes)
+        return self.import_tree(directory, digest)
+
+    def import_tree(self, directory: "Directory", digest: Digest) -> "FileListResult":
+        """Imports the tree DIGEST of the store into DIRECTORY."""
         from .._store.cas_directory import CasDirectory
 
         if isinstance(directory, CasDirectory):
@@ -172,7 +182,23 @@ class EngineServices(Announcer):
                 raise CASError(
                     "The sources of the element are not in the local cache any more", reason="missing-blob"
                 )
+            if self.has_workspace(element):
+                digest = self._announced_staging(element, digest)
             root._import_tree(digest, path=relative)
+
+    def _announced_staging(self, element: ResolvedElement, sources: Digest) -> Digest:
+        """The tree that a build of ELEMENT, which has a workspace, starts with."""
+        from .workspacebuild import stage_workspace
+
+        assert self.pipeline is not None
+        staging = stage_workspace(self._opened_artifacts(), self.pipeline, element, sources)
+        if staging.is_incremental:
+            detail = f"To build from scratch: bst workspace reset --soft {element.full_name}"
+            self.send(element, element.full_name, MessageType.INFO, "Incremental build", detail)
+        elif staging.obstacle is not None:
+            brief = f"Build from scratch: {staging.obstacle}"
+            self.send(element, element.full_name, MessageType.INFO, brief, None)
+        return staging.tree
 
     def run_cleanup_commands(self, element: ResolvedElement, sandbox: "Sandbox") -> None:
         if self.keeps_buildtrees or self.has_workspace(element):

@@ -102,6 +102,11 @@ class ElementHost(BasePluginHost):
     def has_workspace(self) -> bool:
         return self._services.has_workspace(self.element)
 
+    @property
+    def keyed_environment(self) -> dict[str, str]:
+        hidden = self.element.environment_nocache
+        return {name: value for name, value in self.environment.items() if name not in hidden}
+
     def variable(self, name: str) -> str | None:
         value: str | None = self._variables.get(name)
         return value

@@ -56,8 +56,10 @@ class Services(Protocol):
     def capture_local(self, path: str, *, mtimes: bool) -> Digest:
         """Captures a host directory, or a file in a directory of its own, into the store."""
 
-    def import_captured(self, directory: "Directory", digest: Digest) -> "FileListResult":
-        """Imports a captured tree into a directory that a source stages into."""
+    def import_captured(
+        self, directory: "Directory", digest: Digest, *, path: str, mtimes: bool
+    ) -> "FileListResult":
+        """Imports what was captured of PATH into a directory that a source stages into."""
 
     def tree_digest(self, directory: "Directory") -> Digest:
         """The digest of a virtual directory."""

@@ -91,8 +91,10 @@ class SourceHost(BasePluginHost):
     def capture_local(self, path: str, *, mtimes: bool) -> Digest:
         return self._services.capture_local(path, mtimes=mtimes)
 
-    def import_captured(self, directory: "Directory", digest: Digest) -> "FileListResult":
-        return self._services.import_captured(directory, digest)
+    def import_captured(
+        self, directory: "Directory", digest: Digest, *, path: str, mtimes: bool
+    ) -> "FileListResult":
+        return self._services.import_captured(directory, digest, path=path, mtimes=mtimes)
 
     # URLs
 

@@ -84,7 +84,7 @@ class _Capture:
     def _store_file(self, file: _FoundFile, *, may_defer: bool = False) -> bool:
         """Stores one file, if it still is a regular one; False if it is large and may be left for later."""
         try:
-            descriptor, hidden_mode = _open_for_reading(file.path)
+            descriptor, hidden_mode = open_for_reading(file.path)
         except OSError as error:
             raise cas_error("capture", file.path, error) from error
         has_stored = False
@@ -131,7 +131,7 @@ class _Capture:
         return digest
 
 
-def _open_for_reading(path: str) -> tuple[int, int | None]:
+def open_for_reading(path: str) -> tuple[int, int | None]:
     """Opens a file; if its mode forbids that, gives the mode that has to be restored as second value."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:

@@ -40,6 +40,7 @@ class StoreLayout:
         self.trees = os.path.join(self.root, "trees")
         self.temporary = os.path.join(self.root, "tmp")  # trees that are being extracted
         self.trash = os.path.join(self.root, "trash")
+        self.stats = os.path.join(self.root, "stats")  # what files of the host looked like, with digests
         self.build = os.path.join(self.root, "build")  # scratch directories of sandboxes
         self._prefix = f"{os.getpid()}-{time_ns():x}"
         self._counter = count()

@@ -85,10 +85,10 @@ class Scan:
             for entry in entries:
                 name = entry.name
                 if not name.isascii():
-                    _check_utf8(name, entry.path)
+                    check_utf8(name, entry.path)
                 if entry.is_symlink():
                     target = os.readlink(entry.path)
-                    _check_utf8(target, entry.path)
+                    check_utf8(target, entry.path)
                     directory.symlinks.append(SymlinkEntry(name, target))
                 elif entry.is_file():
                     directory.files.append(name)
@@ -104,7 +104,8 @@ def _digest_of(entry: DirectoryEntry | None) -> Digest | None:
     return entry.digest if entry is not None else None
 
 
-def _check_utf8(text: str, path: str) -> None:
+def check_utf8(text: str, path: str) -> None:
+    """Raises CASError unless TEXT, a name or link target found at PATH, is valid UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

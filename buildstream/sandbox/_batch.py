@@ -19,10 +19,11 @@ class BatchCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateEmptyFile:
+class CreateFile:
     """Creation of a file in the current directory of the script."""
 
     name: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class CleanDirectory:
     path: str  # absolute path in the sandbox
 
 
-BatchItem = BatchCommand | CreateEmptyFile | CleanDirectory
+BatchItem = BatchCommand | CreateFile | CleanDirectory
 
 
 @dataclass(slots=True)
@@ -63,8 +64,8 @@ class Batch:
                 parts.append(_change_of_context(previous, item))
                 parts.append(_command_line(item))
                 previous = item
-            elif isinstance(item, CreateEmptyFile):
-                parts.append(f"touch -- {shlex.quote(item.name)}\n")
+            elif isinstance(item, CreateFile):
+                parts.append(_creation(item))
             else:
                 parts.append(f"rm -rf -- {shlex.quote(item.path)} || true\n")
                 if first is not None:
@@ -87,6 +88,11 @@ def _change_of_context(previous: BatchCommand, command: BatchCommand) -> str:
         if previous.env.get(name) != value
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _creation(item: CreateFile) -> str:
+    name = shlex.quote(item.name)
+    return f"printf %s {shlex.quote(item.text)} > {name}\n" if item.text else f"touch -- {name}\n"
 
 
 def _command_line(command: BatchCommand) -> str:

@@ -7,7 +7,7 @@ from enum import IntFlag
 from typing import TYPE_CHECKING, Protocol
 
 from .._exceptions import ImplError, SandboxError
-from ._batch import Batch, BatchCommand, CleanDirectory, CreateEmptyFile
+from ._batch import Batch, BatchCommand, CleanDirectory, CreateFile
 
 if TYPE_CHECKING:
     from ..storage import Directory
@@ -191,14 +191,14 @@ class Sandbox:
         """Makes `run` a bug: the element has declared that it runs no commands."""
         self._may_run = False
 
-    def _create_empty_file(self, name: str) -> None:
-        """Creates NAME in the current directory of the batch, or in the work directory."""
+    def _create_file(self, name: str, text: str = "") -> None:
+        """Creates NAME, with TEXT, in the current directory of the batch, or in the work directory."""
         if self._batch is not None:
-            self._batch.items.append(CreateEmptyFile(name))
+            self._batch.items.append(CreateFile(name, text))
             return
         path = posixpath.join(self._get_work_directory(), name).lstrip("/")
-        with self._directory.open_file(path, mode="w"):
-            pass
+        with self._directory.open_file(path, mode="w") as file:
+            file.write(text)
 
     def _clean_directory(self, path: str) -> None:
         """Empties the directory PATH, an absolute sandbox path, now or within the batch."""

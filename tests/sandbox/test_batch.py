@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from buildstream.sandbox._batch import Batch, BatchCommand, CleanDirectory, CreateEmptyFile
+from buildstream.sandbox._batch import Batch, BatchCommand, CleanDirectory, CreateFile
 
 DEFAULT_ENVIRONMENT = {
     "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
@@ -110,7 +110,7 @@ def test_changes_of_directory_and_environment_stand_before_a_command() -> None:
 
 def test_files_and_directories_are_quoted() -> None:
     command = BatchCommand(("true",), "/w d", {}, "label")
-    script = Batch(False, None, [CreateEmptyFile("a b"), command, CleanDirectory("/c d")]).script()
+    script = Batch(False, None, [CreateFile("a b"), command, CleanDirectory("/c d")]).script()
     lines = script.splitlines()
     assert lines[0] == "touch -- 'a b'"
     assert lines[2:] == ["rm -rf -- '/c d' || true", "mkdir -p '/w d' || true"]

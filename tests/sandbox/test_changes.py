@@ -175,7 +175,7 @@ def test_batch_runs_as_one_script(rig: SandboxRig, read_only: bool) -> None:
                 cwd="/buildstream-install/d",
                 env={"PATH": "/bin:/usr/bin", "A": "b c"},
             )
-        sandbox._create_empty_file("empty")
+        sandbox._create_file("empty")
         sandbox._clean_directory(BUILD_ROOT)
     root = sandbox.get_virtual_directory()
     assert list(root.open_directory(BUILD_ROOT[1:])) == []

@@ -59,7 +59,7 @@ def test_all_of_a_batch_has_the_same_flags(rig: SandboxRig) -> None:
 def test_batch_without_commands_runs_nothing(rig: SandboxRig) -> None:
     sandbox = rig.sandbox()
     with sandbox.batch():
-        sandbox._create_empty_file("file")
+        sandbox._create_file("file")
         sandbox._clean_directory("/usr")
     assert not rig.running
     assert sandbox.get_virtual_directory().exists("usr")
@@ -78,7 +78,7 @@ def test_files_are_made_and_directories_emptied_at_once_outside_a_batch(rig: San
     sandbox.get_virtual_directory().open_directory("work/old", create=True)
     sandbox.set_work_directory("/work")
     sandbox._clean_directory("/work")
-    sandbox._create_empty_file("new")
+    sandbox._create_file("new")
     assert list(sandbox.get_virtual_directory().open_directory("work")) == ["new"]
 
 

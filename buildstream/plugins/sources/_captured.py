@@ -60,7 +60,9 @@ class CapturedSource(Source):
         pass
 
     def stage_directory(self, directory: Directory) -> None:
-        result = self._host.import_captured(directory, self._captured())
+        result = self._host.import_captured(
+            directory, self._captured(), path=self.fullpath, mtimes=self.captures_times
+        )
         if result.overwritten or result.ignored:
             raise SourceError(
                 "Failed to stage source: files clash with existing directory", reason="ensure-stage-dir-fail"

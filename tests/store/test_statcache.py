@@ -1,0 +1,113 @@
+"""Capturing a directory again: always what capturing it afresh gives, without reading what did not change."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from buildstream._store.cas import Cas
+
+# files that nobody has touched for a while
+_SETTLED = Path(__file__).parents[1] / "vectors"
+
+
+def records(cas: Cas) -> list[Path]:
+    """The files in which is kept what was seen."""
+    return sorted((Path(cas.directory).parent / "stats").iterdir())
+
+
+def check(cas: Cas, path: Path) -> None:
+    """Compares with a capture that remembers nothing."""
+    for mtimes in (False, True):
+        expected = cas.import_directory(str(path), mtimes=mtimes)
+        assert cas.recapture_directory(str(path), mtimes=mtimes) == expected
+
+
+def test_nothing_is_read_if_nothing_changed(cas: Cas) -> None:
+    digest = cas.recapture_directory(str(_SETTLED))
+    assert cas.contains_tree(digest)
+    shutil.rmtree(Path(cas.directory) / "objects")
+    fresh = Cas(cas.directory)
+    assert fresh.recapture_directory(str(_SETTLED)) == digest
+    assert not fresh.contains_tree(digest)
+
+
+@pytest.mark.parametrize("damage", [b"", b"bst-stat-1\n", b"x" * 100, None])
+def test_damaged_record_is_ignored(cas: Cas, damage: bytes | None) -> None:
+    digest = cas.recapture_directory(str(_SETTLED))
+    (record,) = records(cas)
+    data = record.read_bytes()
+    record.write_bytes(data[:-1] + bytes([data[-1] ^ 1]) if damage is None else damage)
+    assert cas.recapture_directory(str(_SETTLED)) == digest
+
+
+def test_edits_of_the_same_size_at_the_same_time(cas: Cas, tmp_path: Path) -> None:
+    file = tmp_path / "tree" / "file"
+    file.parent.mkdir()
+    for count in range(60):
+        # within one tick of the clock of the file system, most of them
+        file.write_text(f"{count:03}")
+        os.utime(file, (1e9, 1e9))
+        check(cas, file.parent)
+
+
+def test_file_that_takes_the_place_of_another(cas: Cas, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("one", "two"):
+        (tree / name).write_text(name)
+        os.utime(tree / name, (1e9, 1e9))
+    check(cas, tree)
+    (tree / "one").rename(tree / "x")
+    (tree / "two").rename(tree / "one")
+    (tree / "x").rename(tree / "two")
+    check(cas, tree)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_sequence_of_changes(cas: Cas, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for _ in range(40):
+        for _ in range(chance.randrange(4)):
+            change_something(tree, chance)
+        check(cas, tree)
+
+
+def change_something(tree: Path, chance: random.Random) -> None:
+    """One change of any kind below TREE, which may come to nothing."""
+    everything = [path for path in tree.rglob("*") if not path.is_symlink()]
+    directories = [tree, *(path for path in everything if path.is_dir())]
+    files = [path for path in everything if path.is_file()]
+    name = chance.choice(directories) / chance.choice("abcdü")
+    action = chance.randrange(8)
+    if action == 0 and not name.exists() and not name.is_symlink():
+        name.mkdir()
+    elif action == 1 and not name.exists() and not name.is_symlink():
+        name.symlink_to(chance.choice("abcd"))
+    elif action == 2 and everything:
+        path = chance.choice(everything)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    elif action == 3 and files and not name.is_symlink() and not name.is_dir():
+        chance.choice(files).rename(name)
+    elif action == 4 and files:
+        chance.choice(files).chmod(chance.choice((0o644, 0o755, 0o400)))
+    elif action == 5 and everything:
+        os.utime(chance.choice(everything), (1e9, chance.randrange(3)))
+    elif not name.is_dir() and not name.is_symlink():
+        if name.exists():
+            name.chmod(0o644)
+        name.write_text(chance.choice(("x", "y", "zz")))
+
+
+def test_special_files_are_left_out(cas: Cas, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    os.mkfifo(tree / "fifo")
+    (tree / "hidden").write_text("x")
+    (tree / "hidden").chmod(0)
+    check(cas, tree)
+    assert (tree / "hidden").stat().st_mode & 0o777 == 0
