@@ -1,0 +1,45 @@
+"""`bst plan`."""
+
+import sys
+
+import click
+
+from .invocation import Invocation, execute
+from .options import deps_option, elements_argument
+
+
+@click.command(short_help="Tell what a build would do, and how long it would take")
+@deps_option(
+    "none build run all",
+    default=None,
+    help_text="Which dependencies are wanted; configured by `build: dependencies`  [default: run]",
+)
+@click.option("--retry-failed", "-r", is_flag=True, help="Plan to build what is cached as a failed build")
+@click.option("--all", "shows_all", is_flag=True, help="List also what is cached or not needed")
+@click.option("--json", "as_json", is_flag=True, help="Report for machines")
+@elements_argument()
+@click.pass_context
+def plan(
+    context: click.Context,
+    deps: str | None,
+    elements: tuple[str, ...],
+    *,
+    retry_failed: bool,
+    shows_all: bool,
+    as_json: bool,
+) -> None:
+    """Tells what `bst build` with the same arguments would do: what is cached, fetched and built.
+
+    Times come from builds in the same cache directory. The forecast takes into
+    account what waits for what, and how many builders work at once. Nothing is
+    downloaded or built.
+    """
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.plan import plan
+        from .._ui.planreport import render_json, render_text
+
+        found = plan(invocation.app, elements=elements, deps=deps, retry_failed=retry_failed)
+        sys.stdout.write(render_json(found) if as_json else render_text(found, shows_all=shows_all))
+
+    execute(context, run)
