@@ -121,6 +121,11 @@ class ArtifactCache:
         """`environment` and `sandbox-config` that the artifact was built with."""
         return self._load_yaml(artifact.low_diversity_meta, "metadata")
 
+    def variables(self, artifact: ArtifactView) -> dict[str, str]:
+        """The variables of the element when the artifact was built."""
+        node = self._load_yaml(artifact.high_diversity_meta, "metadata").get_mapping("variables")
+        return {name: node.get_str(name) for name in node.keys()}
+
     def _load_yaml(self, digest: Digest, what: str) -> MappingNode:
         text = self.cas.read_bytes(digest).decode("utf-8")
         return load_text(text, NodeFile(f"<{what} {digest.hash}>", what, what))

@@ -13,6 +13,7 @@ from .._plan.record import ArtifactState, ElementRecord
 from ..element import ElementError
 from ..sandbox import SandboxCommandError
 from .artifacts import ArtifactCache
+from .keyinputs import KeyInputStore, name_in_project
 from .machinefaults import MachineWatch
 from .services import EngineServices
 
@@ -37,10 +38,18 @@ class Builder:
         services: Effects.
         artifacts: Where results go.
         caches_buildtrees: "always", "auto" (failures and workspaces) or "never".
+        inputs: Where to note what builds were made of.
     """
 
-    def __init__(self, services: EngineServices, artifacts: ArtifactCache, caches_buildtrees: str) -> None:
+    def __init__(
+        self,
+        services: EngineServices,
+        artifacts: ArtifactCache,
+        caches_buildtrees: str,
+        inputs: KeyInputStore,
+    ) -> None:
         self._services = services
+        self._inputs = inputs
         self._artifacts = artifacts
         self._caches_buildtrees = caches_buildtrees
 
@@ -113,7 +122,17 @@ class Builder:
                 artifact = self._with_buildtree(record, sandbox, artifact)
             services.jobs.control.check()
             self._artifacts.store(record.element, artifact)
+            self._keep_inputs(record)
         return artifact
+
+    def _keep_inputs(self, record: ElementRecord) -> None:
+        pipeline = self._services.pipeline
+        assert pipeline is not None
+        parts = pipeline.keys.parts(record.element)
+        assert parts is not None, "what is built has a key"
+        children = map(pipeline.record, record.element.build_dependencies)
+        keys = {name_in_project(child.element): child.strong_key or "" for child in children}
+        self._inputs.store(record, parts, keys)
 
     @staticmethod
     def _collect(sandbox: "LocalSandbox", collect: str | None, *, is_success: bool) -> Digest | None:

@@ -29,3 +29,7 @@ class StorePaths:
     @property
     def history(self) -> str:
         return os.path.join(self.cache, "history")
+
+    @property
+    def inputs(self) -> str:
+        return os.path.join(self.cache, "inputs")

@@ -12,6 +12,7 @@ from .lint import lint
 from .options import CONTEXT_SETTINGS, GlobalOptions
 from .plan import plan
 from .sources import source
+from .why import why
 from .workspaces import workspace
 
 
@@ -85,5 +86,5 @@ def bst(context: click.Context, /, **options: object) -> None:
     context.obj = GlobalOptions(**options)  # type: ignore[arg-type]  # named and typed by the decorators
 
 
-for _command in (help_, init, build, show, graph, plan, lint, shell, source, workspace, artifact):
+for _command in (help_, init, build, show, graph, plan, why, lint, shell, source, workspace, artifact):
     bst.add_command(_command)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from .._act.build import Builder
+from .._act.keyinputs import KeyInputStore
 from .._load.workspaces import changing_workspaces
 from .._load.workspacesource import workspace_directory
 from .._model.message import MessageType
@@ -44,7 +45,9 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
 def _queues(app: App, loaded: LoadedTargets, *, retries: bool) -> list[Queue]:
     """The queues of a build, those that exchange artifacts only where there are remotes for it."""
     pipeline = loaded.pipeline
-    builder = Builder(app.services, app.artifacts, app.settings.cache_buildtrees)
+    builder = Builder(
+        app.services, app.artifacts, app.settings.cache_buildtrees, KeyInputStore(app.paths.inputs)
+    )
     work = BuildWork(builder, pipeline, lambda record: _note_last_build(loaded, record))
     queues = [
         Queue(

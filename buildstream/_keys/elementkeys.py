@@ -166,6 +166,13 @@ class KeyTable:
         self._weak_fragments.append(_fragment(plain, keys.weak))
         self._strict_fragments.append(_fragment(plain, keys.strict))
 
+    def parts(self, element: ResolvedElement) -> tuple[str, ...] | None:
+        """The document of ELEMENT but for its dependencies, as texts to be put together.
+
+        The second is the public data.  None while some source has no ref.
+        """
+        return self._tails[element.index]
+
     def strong(
         self, element: ResolvedElement, strong_of: Callable[[ResolvedElement], str | None]
     ) -> str | None:

@@ -50,6 +50,14 @@ class Variables:
         """The text of NAME as it was written, None if there is no such variable."""
         return self._text(name) if name in self._nodes else None
 
+    def node(self, name: str) -> Node | None:
+        """Where NAME was given its text, None if there is no such variable."""
+        return self._nodes.get(name)
+
+    def references(self, name: str) -> list[str]:
+        """The variables that the text of NAME refers to."""
+        return _REFERENCE.split(self._text(name))[1::2]
+
     def check(self) -> None:
         """Resolves every variable.
 

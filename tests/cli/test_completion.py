@@ -14,9 +14,11 @@ GROUPS = [
     "help ",
     "init ",
     "lint ",
+    "plan ",
     "shell ",
     "show ",
     "source ",
+    "why ",
     "workspace ",
 ]
 DEPS = ["none ", "build ", "run ", "all "]
@@ -44,13 +46,13 @@ def project(space: TestSpace, monkeypatch: pytest.MonkeyPatch) -> TestSpace:
     ("line", "expected"),
     [
         ("bst ", GROUPS),
-        ("bst w", ["workspace "]),
+        ("bst wo", ["workspace "]),
         ("bst workspace ", ["close ", "list ", "open ", "reset "]),
         ("bst artifact p", ["pull ", "push "]),
         ("bst --l", ["--log-file "]),
         ("bst --fetchers ", []),
         ("bst --fetchers 3 ", GROUPS),
-        ("bst --no-colors w", ["workspace "]),
+        ("bst --no-colors w", ["why ", "workspace "]),
         ("bst --on-error ", ["continue ", "quit ", "terminate "]),
         ("bst build --deps ", DEPS),
         ("bst build --deps b", ["build "]),
