@@ -201,7 +201,7 @@ def shell(
         host_mounts = tuple((host_path, os.path.expandvars(path)) for host_path, path in mounts)
         return shell(
             invocation.app,
-            target=target,
+            target=target or invocation.default_element('Missing argument "TARGET".'),
             command=command,
             options=ShellOptions(
                 invocation.shell_prompt,

@@ -102,7 +102,7 @@ class Invocation:
         capabilities = find_capabilities(self.environment.get("TERM", ""), sys.stderr.fileno())
         if capabilities is None:
             return None
-        return StatusBar(sys.stderr, capabilities, shutil.get_terminal_size, paint=self.paint)
+        return StatusBar(capabilities, shutil.get_terminal_size, paint=self.paint)
 
     @property
     def is_debugging(self) -> bool:

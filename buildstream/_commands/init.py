@@ -99,7 +99,7 @@ def validate_element_path(path: str) -> None:
     """Raises AppError unless PATH stays inside the project."""
     if os.path.isabs(path) or ".." in path.split(os.sep):
         raise AppError(
-            f"The element path must be a relative path below the project directory: {path}",
+            "The element path cannot be an absolute path or contain any '..' components",
             detail="It names the directory of the elements, as in: elements",
             reason="invalid-element-path",
         )

@@ -38,7 +38,7 @@ class ShellOptions:
     may_pull: bool = True  # whether what is missing is asked of remotes; not while a session runs
 
 
-def shell(app: App, *, target: str | None, command: Sequence[str], options: ShellOptions) -> int:
+def shell(app: App, *, target: str, command: Sequence[str], options: ShellOptions) -> int:
     """Runs COMMAND, or the project's shell, for TARGET; gives its exit status.
 
     Raises:
@@ -58,10 +58,9 @@ class _Shell:
         self._command = list(command)
         self._options = options
 
-    def run(self, target: str | None) -> int:
-        targets = classify([target] if target else [], accepts_artifacts=True)
+    def run(self, target: str) -> int:
+        targets = classify([target], accepts_artifacts=True)
         if targets.artifacts or targets.artifact_globs:
-            assert target is not None, "no target is no artifact"
             return self._run_for_artifact(target)
         loaded = self._load(targets)
         record = loaded.pipeline.record(loaded.targets[0])
@@ -83,9 +82,7 @@ class _Shell:
     def _load(self, targets: Targets) -> LoadedTargets:
         app = self._app
         loader = app.open_project()
-        names, are_default = element_names(app, loader, targets)
-        if are_default:
-            raise AppError('Missing argument "TARGET".')
+        names, _ = element_names(app, loader, targets)
         assert loader is not None, "element_names() complains where there is no project"
         if not names:
             raise AppError(f"No elements matched: {', '.join(targets.element_globs)}")

@@ -20,6 +20,7 @@ from .._model.message import MessageType
 from .._plan.record import ElementRecord
 from .job import Job, JobResult, JobStatus
 from .queue import Queue, Token
+from .signals import ENDING_SIGNALS, SessionSignals
 
 if TYPE_CHECKING:
     import asyncio
@@ -103,6 +104,7 @@ class Scheduler:
         self._is_terminating = False
         self._give_up_s = math.inf  # by the clock of the loop
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._signals: SessionSignals | None = None  # while the loop runs
         self._finished: asyncio.Event | None = None
 
     # elements
@@ -145,10 +147,13 @@ class Scheduler:
 
         self._loop = asyncio.get_running_loop()
         self._finished = asyncio.Event()
-        self._loop.add_signal_handler(signal.SIGINT, self._on_interrupt)
-        self._loop.add_signal_handler(signal.SIGTERM, self._on_terminate_signal)
-        self._loop.add_signal_handler(signal.SIGTSTP, self._on_suspend)
-        try:
+        actions = {
+            signal.SIGINT: self._on_interrupt,
+            signal.SIGTSTP: self._on_suspend,
+            **dict.fromkeys(ENDING_SIGNALS, self._on_ending_signal),
+        }
+        self._signals = SessionSignals(self._loop, actions)
+        with self._signals.installed():
             self._start_jobs()
             while self.active and self._loop.time() < self._give_up_s:
                 with suppress(asyncio.TimeoutError):
@@ -157,9 +162,6 @@ class Scheduler:
                 if self._tick:
                     self._tick()
             self._abandon_jobs()
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
-                self._loop.remove_signal_handler(number)
 
     def _start_jobs(self) -> None:
         """Starts what can be started; later queues first, so that elements are finished early."""
@@ -250,18 +252,30 @@ class Scheduler:
         if self._is_terminating or self._is_quitting:
             return
         decision = Decision(self.settings.on_error.value)
-        if self.settings.ask_on_failure is not None:
-            self.suspend()
-            try:
-                decision = self.settings.ask_on_failure(job, result)
-            finally:
-                self.resume()
+        ask = self.settings.ask_on_failure
+        if ask is not None:
+            decision = self._ask(lambda: ask(job, result))
         if decision is Decision.RETRY:
             self.result.failed.pop()
             job.queue.failed -= 1
             job.queue.push(job.record, self._priorities(job.record))
         else:
             self._decide(decision)
+
+    def _ask(self, question: Callable[[], Decision]) -> Decision:
+        """The answer to QUESTION; everything stands still meanwhile."""
+        assert self._signals is not None
+        self.suspend()
+        try:
+            with self._signals.default_actions():
+                decision = question()
+        except KeyboardInterrupt:  # just before or after the question
+            decision = Decision.TERMINATE
+        finally:
+            self.resume()
+        if self._signals.ended_by is not None:
+            self._messenger.note_termination()
+        return decision
 
     def _decide(self, decision: Decision) -> None:
         if decision is Decision.QUIT:
@@ -313,24 +327,14 @@ class Scheduler:
         if self.settings.ask_on_interrupt is None:
             self.terminate()
             return
-        self.suspend()
-        try:
-            decision = self.settings.ask_on_interrupt()
-        finally:
-            self.resume()
-        self._decide(decision)
+        self._decide(self._ask(self.settings.ask_on_interrupt))
 
-    def _on_terminate_signal(self) -> None:
+    def _on_ending_signal(self) -> None:
         self._messenger.note_termination()
         self.terminate()
 
     def _on_suspend(self) -> None:
-        assert self._loop is not None
+        assert self._signals is not None
         self.suspend()
-        self._loop.remove_signal_handler(signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        # of this thread: another one could take the signal, and this one go on for a moment
-        signal.raise_signal(signal.SIGTSTP)
-        # continues here once the shell has sent SIGCONT
-        self._loop.add_signal_handler(signal.SIGTSTP, self._on_suspend)
+        self._signals.stop_process()
         self.resume()

@@ -3,6 +3,7 @@
 What only sessions show is imported when it is shown, for a quick start of the other commands.
 """
 
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -129,9 +130,9 @@ class Console:
             if self._hold_depth or now_s - self._progress_drawn_s < _PROGRESS_INTERVAL_S:
                 return
             self._progress_drawn_s = now_s
-            self._status_bar.erase()
-            self._status_bar.draw_task(ActiveTask(task.name, elapsed_s, task.current, task.maximum))
-            self._stream.flush()
+            self._write(
+                self._status_bar.draw_task(ActiveTask(task.name, elapsed_s, task.current, task.maximum))
+            )
 
     @contextmanager
     def session(self, status: "Callable[[], SessionStatus | None]") -> Iterator[None]:
@@ -183,21 +184,25 @@ class Console:
             return
         text = "".join(self._pending)
         self._pending.clear()
+        if self._status_bar is not None:
+            if text or not draws or self._status is None:
+                text = self._status_bar.erase() + text
+            if draws:
+                text += self._draw_status(self._status_bar)
+        self._write(text)
+
+    def _write(self, text: str) -> None:
+        """Writes TEXT, which may be empty, at once: what a terminal gets in pieces flickers."""
         if self._is_broken:
             return
         try:
-            if self._status_bar is not None:
-                self._status_bar.erase()
             self._stream.write(text)
-            if draws:
-                self._draw_status()
             self._stream.flush()
-        except BrokenPipeError:
-            self._is_broken = True
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError) and error.errno != errno.EIO:
+                raise
+            self._is_broken = True  # the reader or the terminal has gone
 
-    def _draw_status(self) -> None:
-        if self._status_bar is None or self._status is None:
-            return
-        status = self._status()
-        if status is not None:
-            self._status_bar.draw(status)
+    def _draw_status(self, status_bar: "StatusBar") -> str:
+        status = self._status() if self._status is not None else None
+        return status_bar.erase() if status is None else status_bar.draw(status)

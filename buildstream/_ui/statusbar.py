@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TextIO
 
 from .._model.session import ActiveTask, CacheUsage, QueueTally, SessionStatus
 from .._tasklog import format_duration
@@ -57,56 +56,71 @@ def find_capabilities(term: str, file_descriptor: int) -> TerminalCapabilities |
 
 
 class StatusBar:
-    """Draws and erases; the caller takes care that nothing else is written in between."""
+    """Makes the sequences that draw and erase; whoever writes them takes care that nothing comes in between.
+
+    What is drawn is overwritten in place, and all that belongs together is one text, so that nothing flickers
+    if it is written at once.
+
+    Args:
+        capabilities: What the terminal can do.
+        size: Gives the columns and lines of the terminal, asked at each drawing.
+        paint: Applies colours.
+    """
 
     def __init__(
-        self,
-        stream: TextIO,
-        capabilities: TerminalCapabilities,
-        size: Callable[[], tuple[int, int]],
-        *,
-        paint: Paint,
+        self, capabilities: TerminalCapabilities, size: Callable[[], tuple[int, int]], *, paint: Paint
     ) -> None:
-        """SIZE gives the columns and lines of the terminal, asked at each drawing."""
-        self._stream = stream
         self._size = size
         self._paint = paint
         self._up = capabilities.line_start + capabilities.line_up
-        self._erase_up = self._up + capabilities.clear_line
-        self._height = 0  # lines on the screen
+        self._clear_line = capabilities.clear_line
+        self._widths: list[int] = []  # of the lines on the screen
 
-    def erase(self) -> None:
-        """Removes what is drawn; the cursor is then where output goes on."""
-        self._stream.write(self._erase_up * self._height)
-        self._height = 0
+    def erase(self) -> str:
+        """What removes what is drawn; the cursor is then where output goes on."""
+        height = self._height_on_screen()
+        self._widths = []
+        return f"{self._up}{self._clear_line}" * height
 
-    def draw(self, status: SessionStatus) -> None:
-        """Draws the session, unless it has no active task; nothing may be drawn before."""
+    def draw(self, status: SessionStatus) -> str:
+        """What draws the session in place of what is drawn: nothing without active tasks."""
         if not status.tasks:
-            return
+            return self.erase()
         columns, _ = self._size()
         header = [
             _center(_title_spans(status), "=", columns),
             _center(_queue_spans(status.queues), " ", columns),
             _center(_cache_spans(status.cache), " ", columns) if status.cache is not None else [],
         ]
-        self._draw_lines([*header, *_task_rows(status.tasks, columns)])
+        return self._draw_lines([*header, *_task_rows(status.tasks, columns)])
 
-    def draw_task(self, task: ActiveTask) -> None:
-        """Draws one task of the core, outside of a session; nothing may be drawn before."""
+    def draw_task(self, task: ActiveTask) -> str:
+        """What draws one task of the core, outside of a session."""
         columns, _ = self._size()
-        self._draw_lines(_task_rows([task], columns))
+        return self._draw_lines(_task_rows([task], columns))
 
-    def _draw_lines(self, lines: Sequence[Sequence[_Span]]) -> None:
-        _, rows = self._size()
+    def _draw_lines(self, lines: Sequence[Sequence[_Span]]) -> str:
+        columns, rows = self._size()
         # what would scroll off could not be erased any more
         lines = lines[: max(rows - 1, 0)]
-        self._height = len(lines)
+        before, height = self._height_on_screen(), len(lines)
+        self._widths = [_spans_width(line) for line in lines]
+        # at the end of a full line the last character would be cleared
+        ends = [f"{self._clear_line}\n" if before and width < columns else "\n" for width in self._widths]
+        text = "".join([self._render(line) + end for line, end in zip(lines, ends, strict=True)])
+        if before > height:
+            surplus = before - height
+            text += f"{self._clear_line}\n" * surplus + self._up * surplus
         # the line feeds make room at the end of the screen
-        self._stream.write("\n" * self._height + self._up * self._height)
-        for line in lines:
-            painted = [text if profile is PLAIN else self._paint(text, profile) for text, profile in line]
-            self._stream.write("".join(painted) + "\n")
+        return "\n" * max(height - before, 0) + self._up * max(height, before) + text
+
+    def _render(self, line: Sequence[_Span]) -> str:
+        return "".join([text if profile is PLAIN else self._paint(text, profile) for text, profile in line])
+
+    def _height_on_screen(self) -> int:
+        """How many lines of the screen the drawing takes; terminals wrap it when they become narrower."""
+        columns = max(self._size()[0], 1)
+        return sum([max(-(-width // columns), 1) for width in self._widths])
 
 
 def _title_spans(status: SessionStatus) -> list[_Span]:
@@ -193,6 +207,8 @@ def _center(spans: list[_Span], fill: str, columns: int) -> list[_Span]:
     side = fill * max((columns - _spans_width(spans) - 2) // 2, 0)
     if not side:
         return _cut(spans, columns)
+    if fill == " ":  # nothing to see on the right
+        return [(f"{side} ", PLAIN), *spans]
     return [(side, LABEL), (" ", PLAIN), *spans, (" ", PLAIN), (side, LABEL)]
 
 

@@ -110,14 +110,14 @@ def test_output_that_nobody_reads_does_not_end_the_job() -> None:
     assert log_file.getvalue() == "INFO   one\nINFO   two\n"
 
 
-def make_bar(stream: io.StringIO) -> StatusBar:
+def make_bar() -> StatusBar:
     capabilities = TerminalCapabilities("<start>", "<up>", "<clear>")
-    return StatusBar(stream, capabilities, lambda: (80, 24), paint=choose_paint(colors=False))
+    return StatusBar(capabilities, lambda: (80, 24), paint=choose_paint(colors=False))
 
 
 def test_status_bar_is_erased_before_and_drawn_after_each_batch() -> None:
     stream = io.StringIO()
-    console = Console(stream, make_options(), colors=False, status_bar=make_bar(stream))
+    console = Console(stream, make_options(), colors=False, status_bar=make_bar())
     with console.session(lambda: STATUS):
         console.tick()
         stream.truncate(stream.seek(0))
@@ -132,7 +132,7 @@ def test_status_bar_is_erased_before_and_drawn_after_each_batch() -> None:
 
 def test_long_simple_task_is_drawn_until_its_next_message() -> None:
     stream, clock = io.StringIO(), FakeClock()
-    console = Console(stream, make_options(), colors=False, status_bar=make_bar(stream))
+    console = Console(stream, make_options(), colors=False, status_bar=make_bar())
     messenger = Messenger(console.handle, clock, on_progress=console.show_progress)
     with messenger.simple_task("Loading elements") as task:
         task.advance()

@@ -1,6 +1,6 @@
 """The status bar on wide and narrow terminals."""
 
-import io
+import dataclasses
 import os
 
 import pytest
@@ -10,6 +10,7 @@ from buildstream._ui.statusbar import StatusBar, TerminalCapabilities, find_capa
 from buildstream._ui.style import choose_paint
 
 UP = "\033[1G\033[A"
+CLEAR = "\033[K"
 CAPABILITIES = TerminalCapabilities("\033[1G", "\033[A", "\033[K")
 STATUS = SessionStatus(
     elapsed_s=21.9,
@@ -36,9 +37,8 @@ FRAME = """\
 
 
 def draw(status: SessionStatus, columns: int, rows: int = 40, *, colors: bool = False) -> str:
-    stream = io.StringIO()
-    StatusBar(stream, CAPABILITIES, lambda: (columns, rows), paint=choose_paint(colors=colors)).draw(status)
-    return stream.getvalue()
+    bar = StatusBar(CAPABILITIES, lambda: (columns, rows), paint=choose_paint(colors=colors))
+    return bar.draw(status).replace(CLEAR, "")
 
 
 def test_frame_of_120_columns() -> None:
@@ -49,13 +49,32 @@ def test_frame_of_120_columns() -> None:
 
 
 def test_erasing_removes_what_was_drawn_once() -> None:
-    stream = io.StringIO()
-    bar = StatusBar(stream, CAPABILITIES, lambda: (120, 40), paint=choose_paint(colors=False))
+    bar = StatusBar(CAPABILITIES, lambda: (120, 40), paint=choose_paint(colors=False))
     bar.draw(STATUS)
-    stream.truncate(stream.seek(0))
-    bar.erase()
-    bar.erase()
-    assert stream.getvalue() == f"{UP}\033[K" * 4
+    assert bar.erase() == f"{UP}{CLEAR}" * 4
+    assert bar.erase() == ""
+
+
+def test_redrawing_overwrites_in_place() -> None:
+    bar = StatusBar(CAPABILITIES, lambda: (119, 40), paint=choose_paint(colors=False))
+    # the title takes 119 columns
+    first = bar.draw(STATUS)
+    # no line is made empty before it is written again; clearing would take the last character of a full line
+    again = bar.draw(STATUS)
+    assert again.replace(CLEAR, "") == first.removeprefix("\n" * 4)
+    assert [line.endswith(CLEAR) for line in again.splitlines()] == [False, True, True, True]
+    # the lines that are left over are
+    fewer = bar.draw(dataclasses.replace(STATUS, tasks=STATUS.tasks[:1]))
+    assert fewer.count("\n") == 4
+
+
+def test_wrapped_lines_are_erased_after_the_terminal_became_narrower() -> None:
+    size = [120]
+    bar = StatusBar(CAPABILITIES, lambda: (size[0], 40), paint=choose_paint(colors=False))
+    bar.draw(STATUS)
+    size[0] = 60
+    # the lines are 120, 83, 82 and 83 columns wide
+    assert bar.erase() == f"{UP}{CLEAR}" * 8
 
 
 @pytest.mark.parametrize("columns", [1, 7, 20, 27, 28, 55, 79, 80])

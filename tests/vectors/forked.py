@@ -29,27 +29,36 @@ _COMMON_MODULES = (
 )
 
 
-def run_in_process(space: TestSpace, *arguments: str) -> Result:
-    """Runs the program in the project directory of a space; any exit status will do."""
-    return measure_in_process(space, *arguments)[0]
+def run_in_process(
+    space: TestSpace,
+    *arguments: str,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Result:
+    """Runs the program in the project directory of a space, or in CWD; any exit status will do."""
+    return measure_in_process(space, *arguments, cwd=cwd, environment=environment)[0]
 
 
 def measure_in_process(
-    space: TestSpace, *arguments: str, prepare: Callable[[], None] = lambda: None
+    space: TestSpace,
+    *arguments: str,
+    prepare: Callable[[], None] = lambda: None,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[Result, resource.struct_rusage]:
     """As run_in_process, with what the run used; PREPARE is called in the copy before it becomes the program.
 
     The status is negative if a signal ended the run.
     """
     _import_common_modules()
-    environment = space.environment()
+    environment = {**space.environment(), **(environment or {})}
     output = {name: space.directory / name for name in ("stdout", "stderr")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # about threads: the copy has none of them
         child = os.fork()
     if child == 0:
         prepare()
-        _run_and_exit(space.project_directory, environment, output, arguments)
+        _run_and_exit(cwd or space.project_directory, environment, output, arguments)
     _, status, usage = os.wait4(child, 0)
     error, task_error = _recorded_errors(Path(environment["BST_TEST_ERROR_FILE"]))
     result = Result(

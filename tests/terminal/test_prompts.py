@@ -1,0 +1,227 @@
+"""Questions of a session, answered at a terminal."""
+
+import os
+import signal
+
+import pytest
+
+from tests.testutils.space import TestSpace
+from tests.testutils.terminal import Terminal, wait_for_end_of
+
+BROKEN = """\
+kind: manual
+build-depends: [base.bst]
+config:
+  build-commands:
+  - echo left > left
+  - exit 7
+"""
+ENDLESS = """\
+kind: manual
+build-depends: [base.bst]
+config:
+  build-commands:
+  - while true; do sleep 1000; done
+"""
+PROMPT = "Choice: [continue]: "
+# the state bar shows that the commands of the element run
+RUNNING = "START   Running commands"
+
+
+@pytest.fixture
+def project(space: TestSpace) -> TestSpace:
+    """broken.bst fails, endless.bst never ends."""
+    space.project()
+    space.configure("logging: {throttle-ui-updates: False}\n")
+    space.shell_base()
+    space.element("broken.bst", BROKEN)
+    space.element("endless.bst", ENDLESS)
+    return space
+
+
+def test_every_choice_after_a_failure(project: TestSpace) -> None:
+    with Terminal(project) as terminal:
+        terminal.start("build", "broken.bst")
+        asked = terminal.expect(PROMPT)
+        assert "\nBuild failure on element: broken.bst\n" in asked
+        for choice in ("(c)ontinue", "(q)uit", "(t)erminate", "(r)etry", "(l)og", "(s)hell"):
+            assert f"\n  {choice}" in asked
+        terminal.type("maybe\n")
+        terminal.expect("Error: Expected one of ['continue', 'quit', 'terminate', 'retry', 'log', 'shell']")
+        terminal.expect(PROMPT)
+        terminal.type("log\n")
+        assert "FAILURE broken.bst: Running commands" in terminal.expect(PROMPT)
+        terminal.type("s\n")
+        terminal.expect(":/buildstream/test/broken.bst]$ ")
+        terminal.type("cat left; exit 3\n")
+        terminal.expect("\nleft\n")
+        terminal.expect(PROMPT)
+        terminal.type("retry\n")
+        terminal.expect("\nRetrying failed job\n")
+        terminal.expect(PROMPT)
+        terminal.type("\n")
+        terminal.expect("\nContinuing with other non failing elements\n")
+        ended = terminal.expect_status(255)
+        assert ended.count("broken.bst:\n") == 1  # in the summary
+        assert "Build Queue: processed 1, skipped 0, failed 1" in ended
+        assert terminal.processes() == []
+        assert terminal.is_as_before()
+
+
+@pytest.mark.parametrize(
+    ("answer", "confirmation"),
+    [
+        ("quit\n", "Completing ongoing tasks before quitting"),
+        ("t\n", "Terminating all jobs"),
+        ("\x04", None),  # end of input
+        ("\x03", None),
+    ],
+)
+def test_choices_that_end_the_session(project: TestSpace, answer: str, confirmation: str | None) -> None:
+    with Terminal(project) as terminal:
+        terminal.start("build", "broken.bst")
+        terminal.expect(PROMPT)
+        terminal.type(answer)
+        if confirmation is not None:
+            terminal.expect(f"\n{confirmation}\n")
+        ended = terminal.expect_status(255)
+        assert "Pipeline Summary" in ended
+        assert "Traceback" not in ended
+        assert terminal.processes() == []
+        assert terminal.is_as_before()
+
+
+def test_every_choice_after_an_interrupt(project: TestSpace) -> None:
+    with Terminal(project) as terminal:
+        terminal.start("build", "endless.bst")
+        terminal.expect(RUNNING)
+        terminal.type("\x03")
+        asked = terminal.expect(PROMPT)
+        assert "\nUser interrupted with ^C\n" in asked
+        assert "(r)etry" not in asked
+        # everything stands still while the question is open
+        terminal.wait_for(lambda: "T" in terminal.states(), "stopped commands")
+        terminal.type("c\n")
+        terminal.expect("\nContinuing with other non failing elements\n")
+        terminal.wait_for(lambda: "T" not in terminal.states(), "commands that go on")
+        terminal.type("\x03")
+        terminal.expect(PROMPT)
+        terminal.type("terminate\n")
+        terminal.expect("\nTerminating all jobs\n")
+        ended = terminal.expect_status(255)
+        assert "WARNING Build Terminated" in ended
+        assert terminal.processes() == []
+        assert terminal.is_as_before()
+
+
+def test_second_interrupt_terminates(project: TestSpace) -> None:
+    with Terminal(project) as terminal:
+        terminal.start("build", "endless.bst")
+        terminal.expect(RUNNING)
+        terminal.type("\x03")
+        terminal.expect(PROMPT)
+        terminal.type("\x03")
+        terminal.expect("\nTerminating all jobs at user request\n")
+        terminal.expect_status(255)
+        assert terminal.processes() == []
+
+
+def test_quit_after_an_interrupt_lets_running_jobs_finish(project: TestSpace) -> None:
+    project.element(
+        "short.bst",
+        "kind: manual\nbuild-depends: [base.bst]\nconfig:\n  install-commands:\n  - sleep 1\n",
+    )
+    project.element("next.bst", "kind: manual\nbuild-depends: [base.bst, short.bst]\n")
+    with Terminal(project) as terminal:
+        terminal.start("build", "next.bst")
+        terminal.expect(RUNNING)
+        terminal.type("\x03")
+        terminal.expect(PROMPT)
+        terminal.type("quit\n")
+        terminal.expect("\nCompleting ongoing tasks before quitting\n")
+        ended = terminal.expect_status(0)
+        assert "build:short.bst" in ended
+        assert "build:next.bst" not in ended
+    assert project.states("next.bst")["short.bst"] == "cached"
+
+
+def test_suspended_at_a_question(project: TestSpace) -> None:
+    with Terminal(project) as terminal:
+        terminal.start("build", "endless.bst")
+        terminal.expect(RUNNING)
+        terminal.type("\x03")
+        terminal.expect(PROMPT)
+        terminal.type("\x1a")
+        terminal.expect("Stopped")
+        terminal.type("fg\n")
+        terminal.expect("fg\n")
+        terminal.type("t\n")
+        terminal.expect("\nTerminating all jobs\n")
+        terminal.expect("Build Terminated")
+        terminal.wait_for(lambda: terminal.processes() == [], "the end of all processes")
+
+
+def test_suspended_and_resumed(project: TestSpace) -> None:
+    with Terminal(project) as terminal:
+        terminal.start("build", "endless.bst")
+        terminal.expect(RUNNING)
+        terminal.type("\x1a")
+        terminal.expect("Stopped")
+        terminal.wait_for(lambda: terminal.states() <= {"T", "S"} and "T" in terminal.states(), "a stop")
+        assert terminal.is_as_before()
+        terminal.type("fg\n")
+        terminal.wait_for(lambda: "T" not in terminal.states(), "commands that go on")
+        terminal.type("\x03")
+        terminal.expect(PROMPT)
+        terminal.type("t\n")
+        terminal.expect("Build Terminated")
+        terminal.wait_for(lambda: terminal.processes() == [], "the end of all processes")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_ending_signal_at_a_question(project: TestSpace, number: signal.Signals) -> None:
+    with Terminal(project) as terminal:
+        terminal.start("build", "endless.bst")
+        terminal.expect(RUNNING)
+        bst = terminal.processes()[0]
+        terminal.type("\x03")
+        terminal.expect(PROMPT)
+        os.kill(bst, number)
+        terminal.expect_status(255)
+        assert terminal.processes() == []
+        assert terminal.is_as_before()
+
+
+def test_closed_window_ends_everything(project: TestSpace) -> None:
+    with Terminal(project) as terminal:
+        terminal.start("build", "endless.bst")
+        terminal.expect(RUNNING)
+        running = terminal.processes()
+        assert running
+        terminal.hang_up()
+    wait_for_end_of(running)
+
+
+def test_given_policy_asks_nothing(project: TestSpace) -> None:
+    with Terminal(project) as terminal:
+        terminal.start("--on-error", "continue", "build", "broken.bst")
+        assert PROMPT not in terminal.expect_status(255)
+        terminal.start("--no-interactive", "build", "broken.bst")
+        assert PROMPT not in terminal.expect_status(255)
+
+
+def test_window_is_made_narrower(project: TestSpace) -> None:
+    with Terminal(project, columns=120) as terminal:
+        terminal.start("build", "endless.bst")
+        terminal.expect("[Build:endless.bst]")
+        terminal.resize(40, 10)
+
+        def is_narrow() -> bool:
+            frame = terminal.output.rpartition("\033[A")[2].replace("\033[K", "")
+            return "[Build:endless.bst]" in frame and max(map(len, frame.splitlines())) <= 40
+
+        terminal.wait_for(is_narrow, "a frame of 40 columns")
+        terminal.type("\x03")
+        terminal.expect(PROMPT)
+        terminal.type("t\n")
+        terminal.expect_status(255)
