@@ -20,9 +20,8 @@ class Dependency:
     element: "LoadElement"
     kinds: int  # bits of DependencyType
     is_strict: bool
-    path: str  # as first declared
-    # one (path, config) a declaration that has a config, in declaration order
-    configs: list[tuple[str, MappingNode]]
+    path: str  # as first declared; also what plugins are told of the configs of later declarations
+    configs: list[MappingNode]  # in declaration order
     node: Node
 
 
@@ -54,7 +53,6 @@ class LoadElement:
         """Takes the elements that the declarations lead to; edges to one element become one."""
         edges: dict[int, Dependency] = {}
         for declaration, element in resolved:
-            configs = [(declaration.path, config) for config in declaration.configs]
             edge = edges.get(id(element))
             if edge is None:
                 edges[id(element)] = Dependency(
@@ -62,11 +60,11 @@ class LoadElement:
                     declaration.kinds,
                     declaration.is_strict,
                     declaration.path,
-                    configs,
+                    list(declaration.configs),
                     declaration.node,
                 )
             else:
                 edge.kinds |= declaration.kinds
                 edge.is_strict |= declaration.is_strict
-                edge.configs += configs
+                edge.configs += declaration.configs
         self.dependencies = list(edges.values())

@@ -246,17 +246,17 @@ class PipelineResolver:
                 continue
             if dependency.configs and not is_supported:
                 raise LoadError(
-                    f"{dependency.configs[0][1].get_provenance()}: Custom dependency configuration is not "
+                    f"{dependency.configs[0].get_provenance()}: Custom dependency configuration is not "
                     f"supported by element plugin '{plugin.get_kind()}'",
                     LoadErrorReason.INVALID_DEPENDENCY_CONFIG,
                 )
             if not is_supported:
                 continue
             proxy = host.new_proxy(self._resolved[id(dependency.element)])
-            for path, config in dependency.configs:
+            for config in dependency.configs:
                 expanded = config.clone()
                 resolved.variables.expand(expanded)
-                configurations.append(DependencyConfiguration(proxy, path, expanded))
+                configurations.append(DependencyConfiguration(proxy, dependency.path, expanded))
             if not dependency.configs:
                 configurations.append(DependencyConfiguration(proxy, dependency.path, None))
         if is_supported:

@@ -84,8 +84,9 @@ class ProjectMaker:
         self._has_refs = chances.take("refs/project.refs", 0.15)
         if self._has_refs:
             conf["ref-storage"] = "project.refs"
-            # its ref is made of other keys
-            maker.kinds_of_sources = [kind for kind in maker.kinds_of_sources if kind != "cpan"]
+            # these have refs of other keys, crash without one, or can't have one there
+            unfit = ("cpan", "cargo2", "quilt")
+            maker.kinds_of_sources = [kind for kind in maker.kinds_of_sources if kind not in unfit]
         elif chances.take("refs/inline", 0.1):
             conf["ref-storage"] = "inline"
         self._write("project.conf", conf)

@@ -101,7 +101,7 @@ class Options:
         declaration["values"] = ["p", "q", "r"]
         if chances.take("options/flags-default"):
             declaration["default"] = chances.some(["p", "q", "r"])
-        self.values[name] = chances.pick(["r,p", "q", ""])
+        self.values[name] = chances.pick(["r,p", "q", "p,p"])
         self._terms += [f"'p' in {name}", f"not ('q' in {name})", f"{name}|length > 1"]
 
     def _arch(self, chances: Chances, name: str, declaration: dict[str, Data], _: Sequence[str]) -> None:
