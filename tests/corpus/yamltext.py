@@ -32,7 +32,7 @@ def _entry(random: Random, head: str, value: Data, indent: int) -> list[str]:
     """HEAD, which is `key:` or `-`, and VALUE."""
     pad = " " * indent
     if isinstance(value, str):
-        if "\n" in value and value.replace("\n", "").isprintable():
+        if "\n" in value and value.replace("\n", "").isprintable() and not value.startswith(" "):
             return [
                 f"{pad}{head} |\n",
                 *(f"{pad}    {line}\n" if line else "\n" for line in value.split("\n")),
