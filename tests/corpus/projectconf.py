@@ -91,7 +91,9 @@ class ConfMaker:
         self.kinds = list(elements.CORE)
         self.kinds_of_sources = list(sources.CORE)
 
-    def make(self, name: str, element_path: str, plugins_of_junction: Data | None) -> dict[str, Data]:
+    def make(
+        self, name: str, element_path: str, plugins_of_junction: Data | None, *, has_packages: bool
+    ) -> dict[str, Data]:
         """The project.conf of the project NAME; a few sections end up in files that it includes."""
         chances = self._chances
         conf: dict[str, Data] = {"name": name, "min-version": chances.pick(["2.0", "2.4", "2.8", "2.0.5"])}
@@ -101,7 +103,7 @@ class ConfMaker:
             conf["fatal-warnings"] = chances.some(_WARNINGS, 3) * chances.pick([1, 1, 2])
         if chances.take("project/fail-on-overlap", 0.1):
             conf["fail-on-overlap"] = chances.pick(["True", "false"])
-        self._add_plugins(conf, plugins_of_junction)
+        self._add_plugins(conf, plugins_of_junction, has_packages=has_packages)
         if self._options.declared:
             conf["options"] = self._options.declared
         if chances.take("project/variables", 0.7):
@@ -130,12 +132,12 @@ class ConfMaker:
 
     # plugins
 
-    def _add_plugins(self, conf: dict[str, Data], of_junction: Data | None) -> None:
+    def _add_plugins(self, conf: dict[str, Data], of_junction: Data | None, *, has_packages: bool) -> None:
         chances = self._chances
         plugins: list[Data] = []
         # one kind can come from one package only
         taken: set[str] = set()
-        for package in chances.some(list(elements.PACKAGED), 2):
+        for package in chances.some(list(elements.PACKAGED) if has_packages else [], 2):
             chances.used["plugins/pip"] += 1
             requirement = package + chances.pick(["", "", ">=2.0", " >= 2.0, < 3"])
             chosen = [kind for kind in sources.PACKAGED[package] if kind not in taken]

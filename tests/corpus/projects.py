@@ -23,6 +23,7 @@ class ProjectMaker:
         used: Counts the constructs of the format that were written.
         element_count: How many elements; a few if None.
         depth: How many projects are above this one.
+        has_packages: Whether kinds of installed packages may be used.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class ProjectMaker:
         *,
         element_count: int | None = None,
         depth: int = 0,
+        has_packages: bool = True,
     ) -> None:
         self._random = Random(seed)
         self._chances = Chances(self._random, used)
@@ -40,6 +42,7 @@ class ProjectMaker:
         self._seed = seed
         self._directory = directory
         self._depth = depth
+        self._has_packages = has_packages
         self._is_large = element_count is not None
         count = element_count or self._chances.pick([3, 4, 6, 9])
         self._options = Options()
@@ -77,7 +80,7 @@ class ProjectMaker:
         if self._depth < 3 and chances.take("junction", probability):
             self._write_junctions()
         maker = ConfMaker(chances, self._options, self._write, self._below.fragments)
-        conf = maker.make(self._name, self._path, self._below.plugins)
+        conf = maker.make(self._name, self._path, self._below.plugins, has_packages=self._has_packages)
         conf.update(self._junction_rules())
         self.has_plugins = "labelled" in maker.kinds and "junction" not in str(conf.get("plugins"))
         self._write_shared(maker.variables)
@@ -176,6 +179,7 @@ class ProjectMaker:
                 chances.used,
                 element_count=60 if self._is_large else None,
                 depth=self._depth + 1,
+                has_packages=self._has_packages,
             )
             below.write()
             self._write_junction(f"j{number}.bst", number, folder, below)
