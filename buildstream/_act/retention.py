@@ -11,7 +11,7 @@ from .._store.cleanup import RecordSet, Reference
 from .._store.records import Records
 from ..exceptions import LoadErrorReason
 from .artifacts import ArtifactCache, view_from_bytes
-from .sourcecache import files_of_message
+from .sourcemessage import files_of_message
 
 PINS = os.path.join("artifacts", "pins")
 _WORKSPACE_PROJECTS = os.path.join("artifacts", "workspace-projects")

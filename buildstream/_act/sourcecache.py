@@ -17,9 +17,11 @@ from .._store.records import Records
 from .._utils_atomic import temporary_directory
 from ..source import Source
 from .originals import Originals
+from .sourcemessage import files_of_message, message_of_files
 
 if TYPE_CHECKING:
     from .._load.services import Services
+    from .sourcesharing import SourceSharing
 
 
 class SourceCache:
@@ -49,6 +51,7 @@ class SourceCache:
         self._individual_records = individual_records
         self._temporary = temporary
         self.originals = Originals(services, messenger)
+        self.sharing: SourceSharing | None = None  # set where remotes are asked before originals are fetched
 
     # what is there
 
@@ -67,6 +70,14 @@ class SourceCache:
         """The tree of all sources staged together, None if it is not in the store."""
         assert record.keys.sources is not None
         return self._complete(self._combined_records.read(record.keys.sources.combined))
+
+    def shared_trees(self, record: ElementRecord) -> Iterator[tuple[str, str, Digest]]:
+        """Kind, key and tree of the sources of RECORD that are staged alone and in the store."""
+        assert record.keys.sources is not None
+        for source, key in zip(record.element.sources, record.keys.sources.individual, strict=True):
+            digest = None if _needs_previous(source.plugin) else self._individual_tree(source, key)
+            if digest is not None:
+                yield source.kind, key, digest
 
     def _individual_tree(self, source: ResolvedSource, key: str) -> Digest | None:
         return self._complete(self._individual_records.read(f"{source.kind}/{key}"))
@@ -88,12 +99,16 @@ class SourceCache:
             return
         assert record.keys.sources is not None
         element = record.element
-        tree = CasDirectory(self._cas)
-        for source, key in zip(element.sources, record.keys.sources.individual, strict=True):
-            self._stage_next(source, key, tree)
-        digest = tree._digest()
+        digest = None
+        if self.sharing is not None:
+            digest = self.sharing.pull_combined(element, record.keys.sources.combined)
+        if digest is None:
+            tree = CasDirectory(self._cas)
+            for source, key in zip(element.sources, record.keys.sources.individual, strict=True):
+                self._stage_next(element, source, key, tree)
+            digest = tree._digest()
         self._cas.flush()
-        self._combined_records.write(record.keys.sources.combined, _message_of_files(digest))
+        self._combined_records.write(record.keys.sources.combined, message_of_files(digest))
 
     def fetch_originals(self, element: ResolvedElement) -> None:
         """Makes the originals of all sources of ELEMENT present: what a workspace is made of.
@@ -126,28 +141,34 @@ class SourceCache:
                     f"{source.plugin}: Requires the sources before it, but {earlier.plugin} has no ref",
                     reason="unresolved-previous-sources",
                 )
-            self._stage_next(earlier, source_key(earlier.plugin), tree)
+            self._stage_next(element, earlier, source_key(earlier.plugin), tree)
         with self._checked_out(tree, source) as path:
             yield path
 
-    def _stage_next(self, source: ResolvedSource, key: str, tree: CasDirectory) -> None:
-        """Adds SOURCE, fetched if need be, to TREE, which holds the sources before it."""
+    def _stage_next(
+        self, element: ResolvedElement, source: ResolvedSource, key: str, tree: CasDirectory
+    ) -> None:
+        """Adds SOURCE of ELEMENT, fetched if need be, to TREE, which holds the sources before it."""
         if _needs_previous(source.plugin):
             self._stage_on_top(source, tree)
         else:
-            digest = self._ensure_individual(source, key)
+            digest = self._ensure_individual(element, source, key)
             tree._import_tree(digest, path=destination_of(source))
 
-    def _ensure_individual(self, source: ResolvedSource, key: str) -> Digest:
-        """The tree of SOURCE staged alone, fetched and staged if need be."""
+    def _ensure_individual(self, element: ResolvedElement, source: ResolvedSource, key: str) -> Digest:
+        """The tree of SOURCE staged alone, pulled, or fetched and staged, if need be."""
         digest = self._individual_tree(source, key)
         if digest is not None:
             return digest
         if not self.originals.is_cached(source):
-            self.originals.fetch(source, None)
-        digest = self._stage_alone(source)
+            if self.sharing is not None:
+                digest = self.sharing.pull_individual(element, source.kind, key)
+            if digest is None:
+                self.originals.fetch(source, None)
+        if digest is None:
+            digest = self._stage_alone(source)
         self._cas.flush()
-        self._individual_records.write(f"{source.kind}/{key}", _message_of_files(digest))
+        self._individual_records.write(f"{source.kind}/{key}", message_of_files(digest))
         return digest
 
     def _stage_alone(self, source: ResolvedSource) -> Digest:
@@ -200,25 +221,3 @@ def _needs_previous(source: Source) -> bool:
 def destination_of(source: ResolvedSource) -> str:
     """Where SOURCE is staged in the combined tree: a normalised relative path."""
     return os.path.normpath("/" + (source.directory or "")).lstrip("/")
-
-
-def _message_of_files(digest: Digest) -> bytes:
-    from .._protos.buildstream.v2.source_pb2 import Source as SourceMessage
-
-    message = SourceMessage()
-    message.files.hash, message.files.size_bytes = digest.hash, digest.size
-    return message.SerializeToString(deterministic=True)
-
-
-def files_of_message(data: bytes) -> Digest | None:
-    from google.protobuf.message import DecodeError
-
-    from .._protos.buildstream.v2.source_pb2 import Source as SourceMessage
-
-    message = SourceMessage()
-    try:
-        message.ParseFromString(data)
-    except DecodeError:
-        return None
-    digest = Digest(message.files.hash, message.files.size_bytes)
-    return digest if digest.is_well_formed() else None

@@ -182,17 +182,6 @@ class Invocation:
         )
 
 
-def execute_unavailable(context: click.Context) -> None:
-    """Ends a command whose options exist already, but not what it does, with an error that says so."""
-
-    def fail(_invocation: Invocation) -> None:
-        from .._exceptions import AppError
-
-        raise AppError(f"{context.command_path} is not available yet")
-
-    execute(context, fail)
-
-
 def execute(context: click.Context, command: Callable[[Invocation], int | None]) -> None:
     """Runs COMMAND and ends the program with the status that it gives, or that its error has."""
     from .._exceptions import AppError, BstError

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .invocation import Invocation, execute, execute_unavailable
+from .invocation import Invocation, execute
 from .options import (
     CONTEXT_SETTINGS,
     deps_option,
@@ -97,9 +97,24 @@ def track(
 @source_remote_options(RemotePurpose.PUSH)
 @elements_argument()
 @click.pass_context
-def push(context: click.Context, /, **_options: object) -> None:
+def push(
+    context: click.Context,
+    except_: tuple[str, ...],
+    deps: str,
+    source_remotes: "tuple[RemoteSpec, ...]",
+    elements: tuple[str, ...],
+    *,
+    ignore_project_source_remotes: bool,
+) -> None:
     """Uploads the sources of ELEMENTS to the source caches that take them."""
-    execute_unavailable(context)
+
+    def run(invocation: Invocation) -> None:
+        from .._commands.source_push import push
+
+        invocation.use_remotes((), source_remotes, ignore_source=ignore_project_source_remotes)
+        push(invocation.app, elements=elements, excepted=except_, deps=deps)
+
+    execute(context, run)
 
 
 @source.command(short_help="Write the sources of an element to a directory or tarball")

@@ -1,6 +1,6 @@
 """What every command works with: settings, messages, the project, the local cache."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .._act.history import DurationHistory
     from .._act.remotecaches import RemoteCaches
     from .._act.sourcecache import SourceCache
+    from .._act.sourcesharing import SourceSharing
     from .._config import DiskShare
     from .._load.project import Project
     from .._load.resolved import ResolvedElement
@@ -127,6 +128,7 @@ class App:
         self._sources: SourceCache | None = None
         self._remotes: RemoteCaches | None = None
         self._sharing: ArtifactSharing | None = None
+        self._source_sharing: SourceSharing | None = None
 
     def close(self) -> None:
         """Ends helper programs and connections, makes room in the cache if it is time, empties the trash."""
@@ -262,6 +264,28 @@ class App:
                 pulls_buildtrees=self.settings.pulls_buildtrees,
             )
         return self._sharing
+
+    @property
+    def source_sharing(self) -> "SourceSharing":
+        """Exchanges sources with remote caches."""
+        if self._source_sharing is None:
+            from .._act.sourcesharing import SourceSharing
+
+            self._source_sharing = SourceSharing(
+                self.cas,
+                self.remotes,
+                self.messenger,
+                lambda element: self.services.label(element, element.full_name),
+            )
+        return self._source_sharing
+
+    def connect(
+        self, projects: "Iterable[Project]", *, artifacts: bool = False, sources: bool = False
+    ) -> None:
+        """Connects to the remote caches of PROJECTS, of the kinds that the command needs."""
+        self.remotes.connect(projects, artifacts=artifacts, sources=sources)
+        if sources:
+            self.sources.sharing = self.source_sharing
 
 
 @contextmanager

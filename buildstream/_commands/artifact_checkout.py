@@ -68,7 +68,7 @@ def _check_out_element(app: App, targets: Targets, deps: str, options: CheckoutO
     element = loaded.targets[0]
     with _destination(options):
         selected = select([element], deps)
-        app.remotes.connect(loaded.projects, artifacts=True)
+        app.connect(loaded.projects, artifacts=True)
         query(app, loaded, selected, with_sources=False, with_remotes=True)
         pull_missing(app, loaded.pipeline, [loaded.pipeline.record(each) for each in selected])
         assert app.sources is not None

@@ -15,7 +15,7 @@ from .._plan.selection import build_plan_elements
 from .._schedule.queue import Queue, Token
 from .._schedule.works import BuildWork, FetchWork
 from .app import App
-from .jobs import pull_queue, push_queue
+from .jobs import pull_queue, push_queue, source_push_queue
 from .loading import LoadedTargets, check_resolved, load_elements, query
 from .priorities import start_order
 from .session import Session, announced
@@ -34,7 +34,7 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
     deps = deps or app.settings.build_dependencies
     with announced(app, "Build") as started_s:
         loaded = load_elements(app, elements, ignores_junctions_by_default=True)
-        app.remotes.connect(loaded.projects, artifacts=True, sources=True)
+        app.connect(loaded.projects, artifacts=True, sources=True)
         retries = retry_failed or app.settings.retry_failed
         required = plan_build(app, loaded, deps, retries=retries, with_remotes=True)
     queues = _queues(app, loaded, retries=retries)
@@ -43,7 +43,7 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
 
 
 def _queues(app: App, loaded: LoadedTargets, *, retries: bool) -> list[Queue]:
-    """The queues of a build, those that exchange artifacts only where there are remotes for it."""
+    """The queues of a build, those that exchange something only where there are remotes for it."""
     pipeline = loaded.pipeline
     builder = Builder(
         app.services, app.artifacts, app.settings.cache_buildtrees, KeyInputStore(app.paths.inputs)
@@ -65,6 +65,8 @@ def _queues(app: App, loaded: LoadedTargets, *, retries: bool) -> list[Queue]:
         queues.insert(0, pull_queue(app, pipeline, is_optional=True, on_failed=discard))
     if any(remotes.can_push for remotes in caches):
         queues.append(push_queue(app, is_optional=True))
+    if any(app.remotes.sources(project).can_push for project in loaded.projects if project.second):
+        queues.append(source_push_queue(app, is_optional=True))
     return queues
 
 

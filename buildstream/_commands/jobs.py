@@ -11,6 +11,7 @@ from .._plan.record import ElementRecord, SourceState
 from .._schedule.artifactworks import PullWork, PushWork
 from .._schedule.queue import Queue, QueueStatus, Token
 from .._schedule.scheduler import Scheduler, SchedulerSettings
+from .._schedule.sourceworks import SourcePushWork
 from .._schedule.works import FetchWork, OriginalsWork
 from .app import App
 
@@ -64,6 +65,14 @@ def push_queue(app: App, *, is_optional: bool) -> Queue:
     """The queue that gives artifacts to remotes; see PushWork."""
     work = PushWork(app.sharing, is_optional=is_optional)
     return Queue("Push", "Artifacts Pushed", Token.UPLOAD, work, has_retries=True)
+
+
+def source_push_queue(app: App, *, is_optional: bool) -> Queue:
+    """The queue that gives sources to remotes; see SourcePushWork."""
+    work = SourcePushWork(
+        app.sources, app.source_sharing, app.services.has_workspace, is_optional=is_optional
+    )
+    return Queue("Src-push", "Sources Pushed", Token.UPLOAD, work, has_retries=True)
 
 
 def pull_missing(app: App, pipeline: Pipeline, records: Sequence[ElementRecord]) -> None:

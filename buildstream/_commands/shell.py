@@ -95,7 +95,7 @@ class _Shell:
         """The sandbox of an element, everything in place."""
         app, element = self._app, record.element
         if self._options.may_pull:
-            app.remotes.connect(loaded.projects, artifacts=True, sources=self._options.is_build)
+            app.connect(loaded.projects, artifacts=True, sources=self._options.is_build)
         if self._options.uses_buildtree:
             app.sharing.pulls_buildtrees = True
             self._obtain(loaded, [element])

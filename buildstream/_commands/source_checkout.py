@@ -58,6 +58,7 @@ def checkout_sources(
         raise AppError(f"No elements matched: {target}")
     loaded = load_names(app, loader, names[:1], excepted=excepted)
     selected = except_elements(loaded.targets, select(loaded.targets, deps), loaded.excepted)
+    app.connect(loaded.projects, sources=True)
     query_sources(app, loaded, selected)
     check_resolved(selected)
     records = [loaded.pipeline.record(element) for element in selected]

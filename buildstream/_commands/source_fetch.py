@@ -19,6 +19,7 @@ def fetch(app: App, *, elements: Sequence[str], excepted: Sequence[str], deps: s
         loaded = load_elements(app, elements, excepted=excepted)
         selected = select(loaded.targets, deps)
         selected = except_elements(loaded.targets, selected, loaded.excepted)
+        app.connect(loaded.projects, sources=True)
         query_sources(app, loaded, selected)
         check_resolved(selected)
     session = Session("Fetch", app, loaded, [fetch_queue(app)], selected, started_s)

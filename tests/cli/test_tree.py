@@ -7,7 +7,7 @@ import click
 import pytest
 
 from buildstream._cli.tree import bst
-from tests.testutils.space import RecordedError, TestSpace
+from tests.testutils.space import TestSpace
 
 
 def all_commands(group: click.Group = bst, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -110,13 +110,6 @@ def test_start_imports_click_alone(option: str) -> None:
         "{name for name in own if name.startswith('buildstream._cli.')}, own\n"
     )
     subprocess.run([sys.executable, "-c", code, option], check=True, stdout=subprocess.DEVNULL)
-
-
-def test_module_that_is_not_there_yet_ends_orderly(space: TestSpace) -> None:
-    space.project()
-    result = space.bst("source", "push", expect=255)
-    assert result.stderr == "\nbst source push is not available yet\n"
-    assert result.error == RecordedError("APP", None)
 
 
 @pytest.mark.parametrize(

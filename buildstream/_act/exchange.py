@@ -1,0 +1,181 @@
+"""What exchanging an artifact and exchanging a source have in common: names, content, remotes that fail."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from .._exceptions import ArtifactError
+from .._messenger import Messenger
+from .._model.digest import Digest
+from .._model.message import ElementLabel, MessageType
+from .._remote.download import Downloader, Lacking
+from .._remote.errors import Failure, RemoteError
+from .._remote.remote import CacheRemotes, Remote
+from .._remote.retry import Cancellation, Effects
+from .._remote.upload import Uploader
+from .._store.cas import Cas
+from .transferreport import TransferReport
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every exchange works with."""
+
+    cas: Cas
+    messenger: Messenger
+    effects: Effects
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One artifact or source on its way from or to remotes.
+
+    Attributes:
+        cas: The store.
+        remotes: To be asked, in their order.
+        what: As messages name it: "artifact 0123abcd".
+        report: Is told what happens.
+        cancellation: Ends it from another thread.
+        errors: Of the remotes that failed.
+    """
+
+    cas: Cas
+    remotes: CacheRemotes
+    what: str
+    report: TransferReport
+    cancellation: Cancellation
+    errors: list[RemoteError] = field(default_factory=list)
+
+    def note_failure(self, text: str, error: RemoteError) -> None:
+        """Warns of a remote that failed; once, as it is left alone after that."""
+        kind = MessageType.STATUS if error.failure is Failure.LEFT_ALONE else MessageType.WARN
+        self.report.send(kind, f"{text}: {error}")
+        self.errors.append(error)
+
+    def failure(self, text: str) -> ArtifactError:
+        """The error that ends it, when remotes have failed."""
+        return ArtifactError(
+            text,
+            detail="\n".join(map(str, self.errors)),
+            reason=self.errors[0].reason,
+            temporary=any(error.temporary for error in self.errors),
+        )
+
+    # from remotes
+
+    def look_up(self, ask: Callable[[Remote], Digest | None], *, service: str = "Remote") -> Digest | None:
+        """What the first index that knows the name says; None if no index does."""
+        for remote in self.remotes.indexes:
+            self.report.send(MessageType.STATUS, f"Pulling {self.what} <- {remote.url}")
+            try:
+                digest = ask(remote)
+            except RemoteError as error:
+                self.note_failure(f"Could not pull from remote {remote.url}", error)
+                continue
+            if digest is not None:
+                return digest
+            self.report.send(MessageType.INFO, f"{service} ({remote.url}) does not have {self.what} cached")
+        return None
+
+    def fetch(self, fetch: Callable[[Downloader], _Found | Lacking]) -> _Found | None:
+        """What FETCH gives with the first storage that has everything; None if no storage has."""
+        for remote in self.remotes.storages:
+            try:
+                with self.report.counted(f"Pulling data for {self.what} <- {remote.url}") as tally:
+                    found = fetch(Downloader(remote.cas, self.cas, self.cancellation, tally))
+            except RemoteError as error:
+                self.note_failure(f"Could not pull from remote {remote.url}", error)
+                continue
+            if not isinstance(found, Lacking):
+                self.report.send(MessageType.INFO, f"Pulled {self.what} <- {remote.url}")
+                return found
+            self._note_lacking(remote, found)
+        return None
+
+    def _note_lacking(self, remote: Remote, lacking: Lacking) -> None:
+        """Tells what REMOTE could not give, and remembers what it gave wrong."""
+        remote.suspects.update(lacking.corrupt)
+        for digest in lacking.missing[:1]:
+            self.report.send(
+                MessageType.INFO, f"Remote cas ({remote.url}) does not have blob {digest.hash} cached"
+            )
+        for digest in lacking.corrupt[:1]:
+            self.report.send(
+                MessageType.WARN,
+                f"Remote cas ({remote.url}) gave something else for blob {digest.hash}",
+                detail="It was not stored. The next push of the same content replaces it there.",
+            )
+
+    # to remotes
+
+    def upload(self, blobs: Sequence[Digest], text: str, *, done: str | None) -> list[Remote]:
+        """Gives BLOBS to every storage that takes some; returns those that failed.
+
+        TEXT announces it, DONE tells of its end.
+        """
+        failed = []
+        for remote in self.remotes.push_storages:
+            try:
+                with self.report.counted(f"{text} -> {remote.url}") as tally:
+                    uploader = Uploader(remote.cas, self.cas, self.cancellation, tally, remote.suspects)
+                    uploader.push(blobs)
+            except RemoteError as error:
+                self.note_failure(f"Failed to push {self.what.split()[0]} blobs to {remote.url}", error)
+                failed.append(remote)
+                continue
+            remote.suspects.difference_update(blobs)
+            if done is not None:
+                self.report.send(MessageType.INFO, f"{done} -> {remote.url}")
+        return failed
+
+    def publish(
+        self,
+        digest: Digest,
+        failed: Sequence[Remote],
+        ask: Callable[[Remote], Digest | None],
+        tell: Callable[[Remote], None],
+    ) -> bool:
+        """Makes the names stand for DIGEST in every index that takes some; whether one did not know.
+
+        Args:
+            digest: Of what was uploaded.
+            failed: Remotes that did not take the content: they get no name for it either.
+            ask: What the names stand for in a remote.
+            tell: Makes them stand for DIGEST.
+        """
+        if len(failed) == len(self.remotes.push_storages):
+            return False
+        is_new = False
+        for remote in self.remotes.push_indexes:
+            if remote in failed:
+                continue
+            self.report.send(MessageType.STATUS, f"Pushing {self.what} -> {remote.url}")
+            try:
+                if ask(remote) == digest:
+                    self.report.send(
+                        MessageType.INFO, f"Remote ({remote.url}) already has {self.what} cached"
+                    )
+                    continue
+                tell(remote)
+            except RemoteError as error:
+                self.note_failure(f"Failed to push {self.what} -> {remote.url}", error)
+                continue
+            is_new = True
+            self.report.send(MessageType.INFO, f"Pushed {self.what} -> {remote.url}")
+        return is_new
+
+
+@contextmanager
+def exchange(
+    surroundings: Surroundings,
+    remotes: CacheRemotes,
+    what: str,
+    element: Callable[[], ElementLabel | None],
+) -> Iterator[Exchange]:
+    """The block of one exchange, which the job of this thread can end."""
+    report = TransferReport(surroundings.messenger, surroundings.effects, element)
+    with report.operation() as cancellation:
+        yield Exchange(surroundings.cas, remotes, what, report, cancellation)

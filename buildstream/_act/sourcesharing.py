@@ -1,0 +1,150 @@
+"""Sources between the local cache and remote ones (keys specification 2.8)."""
+
+from collections.abc import Callable
+
+from .._load.resolved import ResolvedElement
+from .._messenger import Messenger
+from .._model.digest import Digest
+from .._model.message import ElementLabel
+from .._remote.download import Downloader, Lacking
+from .._remote.errors import Failure, RemoteError
+from .._remote.remote import CacheRemotes
+from .._remote.upload import tree_blobs
+from .._store.cas import Cas
+from .exchange import Surroundings, exchange
+from .remotecaches import RemoteCaches
+from .sourcemessage import files_of_message, message_of_files
+
+_URI_PREFIX = "urn:fdc:buildstream.build:2020:source:"
+
+
+class SourceSharing:
+    """Pulls and pushes trees of sources: those of all sources of an element, and those of single ones.
+
+    A remote that fails is no reason to fail: what it does not give is fetched
+    where it comes from.
+
+    Args:
+        cas: The store.
+        remotes: The caches of every project.
+        messenger: Is told what happens.
+        label: How messages name an element.
+    """
+
+    def __init__(
+        self,
+        cas: Cas,
+        remotes: RemoteCaches,
+        messenger: Messenger,
+        label: Callable[[ResolvedElement], ElementLabel],
+    ) -> None:
+        self._cas = cas
+        self._remotes = remotes
+        self._messenger = messenger
+        self._label = label
+        self._surroundings = Surroundings(cas, messenger, remotes.effects)
+
+    def can_push(self, element: ResolvedElement) -> bool:
+        """Whether there are remotes to push the sources of ELEMENT to."""
+        return self._caches(element).can_push
+
+    def _caches(self, element: ResolvedElement) -> CacheRemotes:
+        return self._remotes.sources(element.project)
+
+    # pulling
+
+    def pull_combined(self, element: ResolvedElement, key: str) -> Digest | None:
+        """The tree of all sources of ELEMENT, in the store now; None if no remote can give it.
+
+        Raises:
+            CASError: The disk refuses.
+        """
+        remotes = self._caches(element)
+        if not remotes.can_fetch:
+            return None
+
+        def fetch(downloader: Downloader) -> Digest | Lacking:
+            assert digest is not None, "only what is known is fetched"
+            data = downloader.fetch_message(digest)
+            if data is None:
+                return Lacking(missing=[digest])
+            files = files_of_message(data)
+            if files is None:
+                raise RemoteError(f"What is called '{key}' there is not such a source", Failure.CORRUPT)
+            return downloader.fetch_trees([files]) or files
+
+        what = f"source {self._messenger.brief(key)}"
+        with exchange(self._surroundings, remotes, what, lambda: self._label(element)) as operation:
+            uris = [_URI_PREFIX + key]
+            digest = operation.look_up(lambda remote: remote.assets.fetch_blob(uris, operation.cancellation))
+            return None if digest is None else operation.fetch(fetch)
+
+    def pull_individual(self, element: ResolvedElement, kind: str, key: str) -> Digest | None:
+        """The tree of one source of ELEMENT, in the store now; None if no remote can give it.
+
+        Raises:
+            CASError: The disk refuses.
+        """
+        remotes = self._caches(element)
+        if not remotes.can_fetch:
+            return None
+
+        def fetch(downloader: Downloader) -> Digest | Lacking:
+            assert digest is not None, "only what is known is fetched"
+            return downloader.fetch_trees([digest]) or digest
+
+        what = f"source {self._messenger.brief(key)}"
+        with exchange(self._surroundings, remotes, what, lambda: self._label(element)) as operation:
+            uris = [f"{_URI_PREFIX}{kind}/{key}"]
+            digest = operation.look_up(
+                lambda remote: remote.assets.fetch_directory(uris, operation.cancellation),
+                service="Remote source service",
+            )
+            return None if digest is None else operation.fetch(fetch)
+
+    # pushing
+
+    def push_combined(self, element: ResolvedElement, key: str, files: Digest) -> bool:
+        """Gives the tree of all sources of ELEMENT to the remotes that take it; whether one did not have it.
+
+        Raises:
+            ArtifactError: A remote failed.
+        """
+        what, uris = f"source {self._messenger.brief(key)}", [_URI_PREFIX + key]
+        with exchange(
+            self._surroundings, self._caches(element), what, lambda: self._label(element)
+        ) as operation:
+            message = self._cas.add_bytes(message_of_files(files))
+            failed = operation.upload(
+                [*tree_blobs(self._cas, files), message],
+                f"Pushing data from {what}",
+                done=f"Pushed data from {what}",
+            )
+            is_new = operation.publish(
+                message,
+                failed,
+                lambda remote: remote.assets.fetch_blob(uris, operation.cancellation),
+                lambda remote: remote.assets.push_blob(
+                    uris, message, operation.cancellation, directories=[files]
+                ),
+            )
+        if operation.errors:
+            raise operation.failure(f"Failed to push {what}")
+        return is_new
+
+    def push_individual(self, element: ResolvedElement, kind: str, key: str, tree: Digest) -> bool:
+        """Gives the tree of one source to the remotes that take it; whether one did not have it.
+
+        A remote that fails is told of, and no error.
+        """
+        what, uris = f"source {self._messenger.brief(key)}", [f"{_URI_PREFIX}{kind}/{key}"]
+        with exchange(
+            self._surroundings, self._caches(element), what, lambda: self._label(element)
+        ) as operation:
+            failed = operation.upload(tree_blobs(self._cas, tree), f"Pushing data for {what}", done=None)
+            return operation.publish(
+                tree,
+                failed,
+                lambda remote: remote.assets.fetch_directory(uris, operation.cancellation),
+                lambda remote: remote.assets.push_directory(uris, tree, operation.cancellation),
+            )
