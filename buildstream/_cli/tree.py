@@ -11,6 +11,7 @@ from .initialize import init
 from .lint import lint
 from .options import CONTEXT_SETTINGS, GlobalOptions
 from .plan import plan
+from .report import report
 from .sources import source
 from .why import why
 from .workspaces import workspace
@@ -86,5 +87,19 @@ def bst(context: click.Context, /, **options: object) -> None:
     context.obj = GlobalOptions(**options)  # type: ignore[arg-type]  # named and typed by the decorators
 
 
-for _command in (help_, init, build, show, graph, plan, why, lint, shell, source, workspace, artifact):
+for _command in (
+    help_,
+    init,
+    build,
+    show,
+    graph,
+    plan,
+    why,
+    report,
+    lint,
+    shell,
+    source,
+    workspace,
+    artifact,
+):
     bst.add_command(_command)

@@ -16,6 +16,7 @@ from .._model.session import (
     RemoteServer,
     SessionHeading,
     SessionSummary,
+    SessionTimes,
     UserSettings,
 )
 from .._plan.record import ElementRecord
@@ -90,11 +91,18 @@ class Session:
             pipeline.on_required = None
             app.ui.end_session()
             events.close()
-        events.end(result, app.messenger.now_s() - self.started_s)
-        self._report(result, total, keys_before)
+        elapsed_s = app.messenger.now_s() - self.started_s
+        events.end(result, elapsed_s)
+        # tools read the summary of sessions that nobody watches: it stays as they know it
+        times = events.times(elapsed_s) if app.ui.can_ask else None
+        self._report(result, total, keys_before, times)
 
     def _report(
-        self, result: SessionResult, total: int, keys_before: dict[ElementRecord, str | None]
+        self,
+        result: SessionResult,
+        total: int,
+        keys_before: dict[ElementRecord, str | None],
+        times: SessionTimes | None,
     ) -> None:
         app = self.app
         elapsed_s = app.messenger.now_s() - self.started_s
@@ -123,6 +131,7 @@ class Session:
                 ),
                 failed=tuple(dict.fromkeys(record.element.full_name for record, _ in result.failed)),
                 changed=element_views(app, self.loaded.pipeline, changed),
+                times=times,
             )
         )
         if result.failed:

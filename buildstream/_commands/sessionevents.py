@@ -3,19 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from .._load.resolved import ResolvedElement
+from .._load.resolved import ResolvedElement, pipeline_order
 from .._model.events import (
     ElementPlanned,
     Event,
     JobFinished,
     JobOutcome,
+    JobStarted,
     QueueCount,
     SessionFinished,
     SessionOutcome,
     SessionStarted,
+    StepFinished,
 )
+from .._model.session import SessionTimes
 from .._plan.decisions import decide
+from .._plan.durations import JobTime
 from .._plan.record import ElementRecord
+from .._plan.story import TimedJob, tell_times
 from .._schedule.queue import Queue
 from .._schedule.scheduler import SessionResult
 from .._schedule.watch import JobWatch
@@ -49,6 +54,9 @@ class SessionEvents:
         self._outer = app.messenger.observer
         self._session_log: Observer | None = None
         self._jobs: list[JobFinished] = []
+        # by element and action
+        self._waited_s: dict[tuple[str, str], float] = {}
+        self._phases_s: dict[tuple[str, str], dict[str, float]] = {}
         self._projects = {element.full_name: element for element in loaded.pipeline.elements}
         app.messenger.observer = self._observe
         watch = JobWatch(self._observe, app.messenger.clock_s, lambda: app.cas.stored_bytes)
@@ -89,17 +97,45 @@ class SessionEvents:
         self.close()
         self._remember()
 
+    def times(self, elapsed_s: float) -> SessionTimes | None:
+        """Where the time of the session, which took ELAPSED_S, went; None if it had no job."""
+        names = dict.fromkeys(job.element for job in self._jobs)
+        elements = [self._projects[name] for name in names if name in self._projects]
+        # what jobs had to wait for can be reached from them
+        scope = pipeline_order(elements)
+        return tell_times(
+            [self._timed(job) for job in self._jobs],
+            {e.full_name: [child.full_name for child in e.build_dependencies] for e in scope},
+            {e.full_name: [child.full_name for child in e.runtime_dependencies] for e in scope},
+            elapsed_s=elapsed_s,
+            builders=self._app.settings.builders,
+        )
+
+    def _timed(self, job: JobFinished) -> TimedJob:
+        time = JobTime(job.element, job.action, job.time_s - job.elapsed_s, job.time_s)
+        key = job.element, job.action
+        return TimedJob(time, self._waited_s.get(key, 0.0), self._phases_s.get(key, {}))
+
     def close(self) -> None:
         """Leaves the messenger as it was; may be called again."""
         self._app.messenger.observer = self._outer
 
     def _observe(self, event: Event) -> None:
-        if isinstance(event, JobFinished):
-            self._jobs.append(event)
+        self._note(event)
         if self._held is not None:
             self._held.append(event)
         else:
             self._tell(event)
+
+    def _note(self, event: Event) -> None:
+        """Takes down what the summary and the history need; each job is noted in one thread."""
+        if isinstance(event, JobFinished):
+            self._jobs.append(event)
+        elif isinstance(event, JobStarted):
+            self._waited_s[event.element, event.action] = event.waited_s
+        elif isinstance(event, StepFinished) and event.depth == 0:
+            phases = self._phases_s.setdefault((event.element, event.action), {})
+            phases[event.phase.value] = phases.get(event.phase.value, 0.0) + event.elapsed_s
 
     def _tell(self, event: Event) -> None:
         if self._outer is not None:

@@ -75,6 +75,21 @@ class QueueTally:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionTimes:
+    """Where the time of a session went; all times in seconds."""
+
+    elapsed_s: float  # from its announcement to its end
+    work_s: float  # of all jobs together
+    busy: float | None  # how much of the time builders had jobs, 0 to 1; None without a limit
+    longest: tuple[tuple[str, str, float], ...]  # element, action and time, longest first
+    path: tuple[tuple[str, str], ...]  # element and action of what the end waited for, in order
+    path_s: float
+    phases: tuple[tuple[str, float], ...]  # parts of jobs, longest first
+    waited_s: float  # of all jobs, for their turn
+    most_waited: tuple[str, float]  # element and time
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSummary:
     """What is shown after the last job."""
 
@@ -83,6 +98,7 @@ class SessionSummary:
     queues: tuple[QueueTally, ...]  # in queue order
     failed: tuple[str, ...] = ()  # full names of the elements with a job that failed for good
     changed: tuple[ElementView, ...] = ()  # elements whose key changed since the heading
+    times: SessionTimes | None = None  # where the time went; None if that is not to be shown
 
 
 @dataclass(frozen=True, slots=True)

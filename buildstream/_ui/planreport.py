@@ -89,10 +89,11 @@ def _times(forecast: BuildForecast) -> list[str]:
         f"About {format_seconds(forecast.makespan_s)} with {workers},"
         f" {format_seconds(forecast.work_s)} of work{guess}\n"
     )
-    return [time, f"Critical path: {_path(forecast.critical_path)}\n"]
+    return [time, f"Critical path: {shorten_path(forecast.critical_path)}\n"]
 
 
-def _path(names: tuple[str, ...]) -> str:
+def shorten_path(names: tuple[str, ...]) -> str:
+    """NAMES in order, without those in the middle if there are many."""
     if len(names) > _PATH_SHOWN:
         half = _PATH_SHOWN // 2
         left_out = len(names) - 2 * half

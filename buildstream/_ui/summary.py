@@ -33,6 +33,10 @@ def render_summary(
         _render_failures(summary.failed, failures, render_message, paint),
         _render_pipeline(summary, paint),
     ]
+    if summary.times is not None:
+        from .timesreport import render_times
+
+        sections.append(f"\n{render_times(summary.times, paint)}")
     return "\n" + "".join(sections)
 
 

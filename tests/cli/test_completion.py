@@ -15,6 +15,7 @@ GROUPS = [
     "init ",
     "lint ",
     "plan ",
+    "report ",
     "shell ",
     "show ",
     "source ",

@@ -36,6 +36,7 @@ def test_the_tree_is_complete() -> None:
         "init",
         "lint",
         "plan",
+        "report",
         "shell",
         "show",
         "source",
