@@ -7,6 +7,7 @@ from functools import partial
 
 from grpc import StatusCode
 
+from .._model.digest import EMPTY_DIGEST
 from .._protos.google.bytestream.bytestream_pb2 import (
     QueryWriteStatusRequest,
     QueryWriteStatusResponse,
@@ -16,7 +17,7 @@ from .._protos.google.bytestream.bytestream_pb2 import (
     WriteResponse,
 )
 from .calls import Call, Kind, Method
-from .compression import Deflater
+from .compression import Deflater, compressed
 from .errors import CallError, invalid
 from .metrics import Metrics
 from .names import Compressor, Instances, Resource, resource_from_name
@@ -60,6 +61,10 @@ class ByteStreams:
             raise invalid("A compressed blob can't be read with a limit")
         end = min(size, offset + limit) if limit else size
         is_whole = offset == 0 and end == size
+        if resource.digest == EMPTY_DIGEST:
+            if resource.compressor is Compressor.ZSTD:
+                yield ReadResponse(data=compressed(b""))
+            return
         descriptor = self._storage.open(resource.digest, verified=not is_whole)
         try:
             pieces = self._pieces(descriptor, offset, end)
@@ -152,8 +157,8 @@ class ByteStreams:
 def _deflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
     deflater = Deflater()
     for piece in pieces:
-        if compressed := deflater.feed(piece):
-            yield compressed
+        if output := deflater.feed(piece):
+            yield output
     yield deflater.finish()
 
 

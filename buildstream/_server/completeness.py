@@ -9,18 +9,20 @@ from .._model.tree import TreeDecodeError, decode_directory
 from .storage import Storage
 
 _REMEMBERED = 100_000
-_VALID_NS = 600 * 1_000_000_000
 
 
 class Completeness:
     """Checks that blobs and trees are complete, which counts as a use of all their blobs.
 
-    What was found complete is taken to be so for ten minutes, unless blobs
-    were deleted or found damaged since.
+    Args:
+        storage: The blobs.
+        valid_ns: How long what was found complete is taken to be so, unless
+            blobs were deleted or found damaged since.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, valid_ns: int) -> None:
         self._storage = storage
+        self._valid_ns = valid_ns
         self._lock = Lock()
         self._seen: dict[Hashable, tuple[int, int]] = {}  # generation and time
 
@@ -35,7 +37,7 @@ class Completeness:
         generation, now_ns = self._storage.generation, self._storage.clock()
         with self._lock:
             seen = self._seen.get(name)
-        if seen is not None and seen[0] == generation and now_ns - seen[1] < _VALID_NS:
+        if seen is not None and seen[0] == generation and now_ns - seen[1] < self._valid_ns:
             return None
         for blob in blobs:
             if not self._storage.use(blob):

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event, Thread
@@ -55,13 +56,14 @@ class ArtifactServer:
     Args:
         settings: All that can be chosen.
         log: Told what the administrator should know.
+        clock: Nanoseconds since the epoch; tells what has expired.
 
     Raises:
         AppError: A file can't be read, or another server uses the directory.
         CASError: The directory can't be used.
     """
 
-    def __init__(self, settings: ServerSettings, log: Log) -> None:
+    def __init__(self, settings: ServerSettings, log: Log, clock: Callable[[], int] = time.time_ns) -> None:
         self._settings = settings
         self._log = log
         self._metrics = Metrics()
@@ -69,8 +71,9 @@ class ArtifactServer:
         cas = Cas(os.path.join(directory, "cas"), durable=settings.durable)
         self._lock = _lock(directory)
         space = Space(settings.quota, lambda: volume_of(cas.directory))
-        self._storage = Storage(cas, space, self._metrics, log, time.time_ns)
-        self._completeness = Completeness(self._storage)
+        fresh_ns = int(settings.fresh_s * 1e9)
+        self._storage = Storage(cas, space, self._metrics, log, clock, fresh_ns=fresh_ns)
+        self._completeness = Completeness(self._storage, fresh_ns)
         self._uploads = Uploads(self._storage)
         self._records = {
             kind: {name: self._open_records(directory, kind, name) for name in settings.instances}

@@ -62,6 +62,7 @@ class ServerSettings:
     anonymous_right: Right = Right.NONE  # of clients without a token, where there are tokens
     quota: Quota = field(default_factory=Quota)
     metrics_address: str | None = None  # HOST:PORT
+    fresh_s: float = 60.0  # how exact times of use are; what is used more recently is not deleted
     durable: bool = True  # whether what was confirmed survives a loss of power
     threads: int = 64  # calls that are served at once
     stall_timeout_s: float = 120.0  # a stream on which nothing moves for so long is ended

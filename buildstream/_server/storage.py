@@ -1,7 +1,7 @@
 """The blobs of the server: present, used, added, within the quota."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Condition
 
@@ -10,6 +10,7 @@ from grpc import StatusCode
 from .._exceptions import CASError
 from .._model.digest import Digest
 from .._store.cas import Cas
+from .._store.objectuse import ObjectUse
 from .errors import CallError
 from .log import Log
 from .metrics import Metrics
@@ -42,7 +43,7 @@ class Storage:
         log: Log,
         clock: Callable[[], int],
         *,
-        fresh_ns: int = 600 * 1_000_000_000,
+        fresh_ns: int,
     ) -> None:
         self.cas = cas
         self._space = space
@@ -50,7 +51,7 @@ class Storage:
         self._log = log
         self.clock = clock
         self._fresh_ns = fresh_ns
-        self._changed = Condition()  # guards the following, and deletions against uses
+        self._changed = Condition()  # guards the following
         self._used_bytes = 0  # by objects, and by what is announced
         self._generation = 0  # grows when blobs go
         self._clean_ups = 0  # that were done
@@ -81,9 +82,8 @@ class Storage:
         Raises:
             CASError: The disk fails.
         """
-        with self._changed:  # or it may be deleted between the two
-            self.cas.note_uses_since(self.clock() - self._fresh_ns)
-            return self.cas.claim(digest)
+        self.cas.note_uses_since(self.clock() - self._fresh_ns)
+        return self.cas.claim(digest)
 
     # --- Reading
 
@@ -231,48 +231,58 @@ class Storage:
     def expire(self) -> int:
         """Deletes what was not used for longest, until the low watermark is reached.
 
+        What was used just now stays: its use may not have been noted.
+
         Returns:
             The time of the last use of the last that was deleted; 0 if nothing was.
 
         Raises:
             CASError: The disk fails.
         """
-        newest_ns = count = freed = 0
+        gone: list[ObjectUse] = []
+        freed = 0
         try:
+            fresh_since_ns = self.clock() - self._fresh_ns
             uses = sorted(self.cas.uses())
             present = sum(disk_size(use.size_bytes) for use in uses)
             with self._changed:
                 target = self._space.low_bytes(self._space.limit_bytes(self._used_bytes))
                 excess = max(present, self._used_bytes) - target
-            for start in range(0, len(uses), _BATCH):
-                if freed >= excess:
-                    break
+            victims = _oldest(uses, excess, fresh_since_ns)
+            for start in range(0, len(victims), _BATCH):
+                removed = self.cas.remove_unused(victims[start : start + _BATCH])
+                size = sum(disk_size(use.size_bytes) for use in removed)
+                gone += removed
+                freed += size
                 with self._changed:
                     self._generation += 1
-                    for use in uses[start : start + _BATCH]:
-                        if freed >= excess:
-                            break
-                        if self.cas.remove_unused(use):
-                            size = disk_size(use.size_bytes)
-                            self._used_bytes -= size
-                            freed += size
-                            count += 1
-                            newest_ns = use.used_ns
+                    self._used_bytes -= size
         finally:
             with self._changed:
                 self._is_wanted = False
                 self._clean_ups += 1
                 self._changed.notify_all()
-        self._metrics.add("expired_blobs_total", count)
+        self._metrics.add("expired_blobs_total", len(gone))
         self._metrics.add("expired_bytes_total", freed)
         self._log(
-            f"Clean-up deleted {count} blobs of {freed} bytes; "
+            f"Clean-up deleted {len(gone)} blobs of {freed} bytes; "
             f"{self._used_bytes} of {self.limit_bytes} bytes are used"
         )
-        return newest_ns
+        return gone[-1].used_ns if gone else 0
 
     def close(self) -> None:
         """Wakes up all that wait for space."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
+
+
+def _oldest(uses: Sequence[ObjectUse], size_bytes: int, fresh_since_ns: int) -> list[ObjectUse]:
+    """The first of USES, which are sorted, that take SIZE_BYTES together; none that are fresh."""
+    chosen: list[ObjectUse] = []
+    for use in uses:
+        if size_bytes <= 0 or use.used_ns >= fresh_since_ns:
+            break
+        size_bytes -= disk_size(use.size_bytes)
+        chosen.append(use)
+    return chosen

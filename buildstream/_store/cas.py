@@ -1,7 +1,7 @@
 """The content store of a cache directory: blobs, trees, and trees extracted to the host."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -184,13 +184,14 @@ class Cas:
         """
         return object_uses(self._layout.objects)
 
-    def remove_unused(self, use: ObjectUse) -> bool:
-        """Deletes an object unless it was claimed since USE was seen; gives whether it is gone.
+    def remove_unused(self, uses: Iterable[ObjectUse]) -> list[ObjectUse]:
+        """Deletes objects unless they were claimed since they were seen; gives those that are gone.
 
         Raises:
-            CASError: It can't be deleted.
+            CASError: One can't be deleted.
         """
-        return remove_unused(use)
+        with self._lock.exclusive():
+            return [use for use in uses if remove_unused(use)]
 
     def recheck(self, digest: Digest) -> bool:
         """As `verify`, but the content is read even if it was seen to be right before."""
