@@ -71,6 +71,16 @@ def test_the_first_directory_is_the_base(host: Any) -> None:
     assert _paths(_stage(host, archive)) == ["file", "sub", "sub/deep"]
 
 
+def test_an_entry_for_the_top_is_the_first_directory(host: Any) -> None:
+    # as `tar -c .` makes it; recorded from BuildStream 2.8.1
+    archive = _archive(_directory("."), _directory("./a"), _member("./a/x"), _member("./b"))
+    assert _paths(_stage(host, archive)) == ["a", "a/x", "b"]
+
+
+def test_slashes_may_be_repeated(host: Any) -> None:
+    assert _paths(_stage(host, _archive(_member("a//b///c")))) == ["b", "b/c"]
+
+
 @pytest.mark.parametrize(
     ("base_dir", "expected"),
     [

@@ -57,13 +57,18 @@ class TarExtraction:
             BaseDirectoryNotFound: no directory matches.
             OutsideStagingArea: the archive is hostile.
         """
-        base = f"{self._find_base(pattern)}/" if pattern else ""
+        base = self._find_base(pattern) if pattern else ""
+        base = f"{base}/" if base else ""
         for member in self._archive:
             path = member.name.removeprefix("./")
-            if path.startswith(base) and path[len(base) :] not in ("", "."):
-                self._extract_member(member, path[len(base) :], base)
+            if not path.startswith(base):
+                continue
+            path = path[len(base) :].lstrip("/") if base else path
+            if path not in ("", "."):
+                self._extract_member(member, path, base)
 
     def _find_base(self, pattern: str) -> str:
+        """The first directory that matches PATTERN; "" if that is an entry for the top itself."""
         directories: set[str] = set()
         for member in self._archive:
             name = member.name.lstrip("./")
@@ -72,7 +77,6 @@ class TarExtraction:
                 continue
             while name := os.path.dirname(name):
                 directories.add(name)
-        directories.discard("")
         matches = utils.glob(directories, pattern)
         base = min(matches, default=None)
         if base is None:

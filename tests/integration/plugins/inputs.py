@@ -1,0 +1,115 @@
+"""What the sources of the compared elements are made of: repositories, archives and indexes, all local."""
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+_EPOCH = 1_700_000_000
+
+
+def make_inputs(directory: Path) -> None:
+    """Fills DIRECTORY; the same content each time, so that commits have the same names."""
+    directory.mkdir(parents=True)
+    _make_repositories(directory)
+    _make_archives(directory)
+    _make_indexes(directory)
+
+
+def git(directory: Path, *arguments: str) -> str:
+    """Runs git as nobody in particular, at a time of its own."""
+    environment = {
+        **os.environ,
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_SYSTEM": "/dev/null",
+        **{f"GIT_{role}_{field}": "x" for role in ("AUTHOR", "COMMITTER") for field in ("NAME", "EMAIL")},
+        **{f"GIT_{role}_DATE": f"{_EPOCH} +0000" for role in ("AUTHOR", "COMMITTER")},
+    }
+    command = ["git", "-c", "protocol.file.allow=always", "-c", "init.defaultBranch=main", *arguments]
+    return subprocess.run(
+        command, cwd=directory, env=environment, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def _commit(repository: Path, files: Mapping[str, str], message: str) -> None:
+    for name, content in files.items():
+        path = repository / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", message)
+
+
+def _make_repositories(directory: Path) -> None:
+    library = directory / "library"
+    library.mkdir()
+    git(library, "init", "-q")
+    _commit(library, {"library.c": "int one(void) { return 1; }\n"}, "First")
+    git(library, "tag", "v1.0")
+    main = directory / "main"
+    main.mkdir()
+    git(main, "init", "-q")
+    _commit(main, {"README": "one\n", "src/main.c": "int main(void) { return 0; }\n"}, "First")
+    git(main, "tag", "-a", "v1.0", "-m", "One")
+    git(main, "submodule", "add", "-q", f"file://{library}", "libs/library")
+    (main / "link").symlink_to("README")
+    (main / "tool").write_text("#!/bin/sh\n")
+    (main / "tool").chmod(0o755)
+    _commit(main, {"README": "two\n"}, "Second")
+    git(main, "tag", "v1.1")
+    _commit(main, {"README": "three\n"}, "Third")
+    git(main, "branch", "stable", "v1.1")
+    plain = directory / "plain"
+    plain.mkdir()
+    git(plain, "init", "-q")
+    _commit(plain, {"README": "plain\n", "deep/er/file": "x\n"}, "First")
+    git(plain, "tag", "v2.0")
+    _commit(plain, {"README": "plain 2\n"}, "Second")
+    git(plain, "tag", "-a", "v2.1", "-m", "Two")
+
+
+def _tar(path: Path, files: Mapping[str, str]) -> None:
+    with tarfile.open(path, "w:gz" if path.suffix in (".gz", ".crate") else "w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(content.encode()), _EPOCH
+            archive.addfile(info, io.BytesIO(content.encode()))
+
+
+def _make_archives(directory: Path) -> None:
+    _tar(directory / "hello-1.0.tar.gz", {"hello-1.0/hello": "hello\n", "hello-1.0/doc/more": "more\n"})
+    (directory / "file.bin").write_bytes(bytes(range(256)))
+    with zipfile.ZipFile(directory / "hello.zip", "w") as archive:
+        for name in ("hello-1.0/hello", "hello-1.0/doc/more", "other/x"):
+            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), name)
+    if shutil.which("dpkg-deb"):
+        root = directory / "deb"
+        (root / "DEBIAN").mkdir(parents=True)
+        (root / "usr/share/hello").mkdir(parents=True)
+        (root / "usr/share/hello/file").write_text("from a package\n")
+        (root / "DEBIAN/control").write_text(
+            "Package: hello\nVersion: 1.0\nArchitecture: all\nMaintainer: x <x@example.com>\nDescription: x\n"
+        )
+        subprocess.run(
+            ["dpkg-deb", "--root-owner-group", "-Zxz", "-b", str(root), str(directory / "hello.deb")],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "SOURCE_DATE_EPOCH": str(_EPOCH)},
+        )
+        shutil.rmtree(root)
+
+
+def _make_indexes(directory: Path) -> None:
+    crates = directory / "crates" / "tiny"
+    crates.mkdir(parents=True)
+    _tar(
+        crates / "tiny-0.1.0.crate",
+        {
+            "tiny-0.1.0/Cargo.toml": '[package]\nname = "tiny"\nversion = "0.1.0"\n',
+            "tiny-0.1.0/src/lib.rs": "pub fn one() -> u32 { 1 }\n",
+        },
+    )
