@@ -3,7 +3,8 @@
 import errno
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -44,7 +45,8 @@ class Invocation:
         self.config = _load_config(options, self.environment)
         self.is_interactive = _is_terminal() and not options.no_interactive
         self.has_colors = _is_terminal() if options.colors is None else options.colors
-        self.console, self.messenger = self._make_console()
+        with _naming_user_configuration():
+            self.console, self.messenger = self._make_console()
         self.events = EventSinks(options, self.messenger, self.config.logdir)
         self.front_end = self._make_front_end()
         # the library of the remotes would write to standard error by itself
@@ -81,7 +83,8 @@ class Invocation:
             ),
             colors=self.has_colors,
             log_file=options.log_file,
-            throttled=logging.throttle_ui_updates,
+            # without a status bar lines need not wait for it
+            throttled=logging.throttle_ui_updates and self.is_interactive,
             status_bar=self._make_status_bar() if self.is_interactive else None,
         )
         messenger = Messenger(
@@ -274,10 +277,18 @@ def _load_settings(
 
 def _load_config(options: GlobalOptions, environment: dict[str, str]) -> "UserConfig":
     from .._config import load_user_config
+
+    with _naming_user_configuration():
+        return load_user_config(options.config, environment)
+
+
+@contextmanager
+def _naming_user_configuration() -> Iterator[None]:
+    """Says in the text of errors that they are about the user configuration."""
     from .._exceptions import LoadError
 
     try:
-        return load_user_config(options.config, environment)
+        yield
     except LoadError as error:
         error.args = (f"Error loading user configuration: {error}",)
         raise

@@ -35,7 +35,12 @@ def run() -> None:
     except KeyboardInterrupt:  # later ones are treated the same way by the parser
         sys.stderr.write("\nAborted!\n")
         sys.exit(1)
-    bst.main(prog_name=_PROGRAM)
+    try:
+        bst.main(prog_name=_PROGRAM)
+    finally:
+        # CPython ends itself by SIGINT at its exit, also after a KeyboardInterrupt was dealt with, if that
+        # came up in a text it was executing, as dataclasses are made; the next execution makes it forget
+        exec("")  # noqa: S102
 
 
 def _non_blocking_stream() -> str | None:

@@ -4,9 +4,8 @@ import os
 import re
 from collections.abc import Mapping
 
-from .._exceptions import LoadError
-from ..exceptions import LoadErrorReason
 from ..node import MappingNode
+from .sizes import invalid
 
 _FILE_NAMES = ("buildstream2.conf", "buildstream.conf")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})", re.ASCII)
@@ -39,7 +38,7 @@ def directory_at(
         return text
     path = os.path.normpath(_expand(text, environ))
     if not os.path.isabs(path):
-        raise LoadError(f"{key} must be an absolute path", LoadErrorReason.INVALID_DATA)
+        raise invalid(node.get_node(key), f"{key} must be an absolute path")
     return path
 
 

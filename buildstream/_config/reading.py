@@ -3,10 +3,8 @@
 import os
 from collections.abc import Mapping
 
-from .._exceptions import LoadError
 from .._load.yaml import load_file
 from .._remotespec import cache_settings_from_node, relative_to
-from ..exceptions import LoadErrorReason
 from ..node import MappingNode
 from .defaults import DEFAULTS, defaults_node
 from .locations import directory_at, environment_with_defaults, find_user_config
@@ -19,7 +17,10 @@ from .sections import (
     scheduler_config,
     source_policy,
 )
+from .sizes import invalid
 from .values import UserConfig
+
+_OBSOLETE = {"builddir": "builddir is obsolete, use cachedir", "artifactdir": "artifactdir is obsolete"}
 
 # commands gain nothing from more parallel jobs than this, and memory is lost
 _MOST_AUTOMATIC_JOBS = 8
@@ -69,8 +70,7 @@ def effective_max_jobs(configured: int) -> int:
 
 
 def _validate_top_level(node: MappingNode) -> None:
-    if "builddir" in node:
-        raise LoadError("builddir is obsolete, use cachedir", LoadErrorReason.INVALID_DATA)
-    if "artifactdir" in node:
-        raise LoadError("artifactdir is obsolete", LoadErrorReason.INVALID_DATA)
+    for key, text in _OBSOLETE.items():
+        if key in node:
+            raise invalid(node.get_node(key), text)
     node.validate_keys([*DEFAULTS, "artifacts", "source-caches", "remote-execution", "projects"])

@@ -1,6 +1,5 @@
 """Sections of the user configuration, from nodes to values."""
 
-from .._exceptions import LoadError
 from .._load.settings import ProjectOverride
 from .._remotespec import (
     CacheSettings,
@@ -10,10 +9,9 @@ from .._remotespec import (
     remote_execution_from_node,
     remote_spec_from_node,
 )
-from ..exceptions import LoadErrorReason
-from ..node import MappingNode, Node
+from ..node import MappingNode, ScalarNode
 from .defaults import DEFAULTS
-from .sizes import SIZE_ADVICE, disk_share_from_text, watermark_from_text
+from .sizes import SIZE_ADVICE, disk_share_from_text, invalid, located, watermark_from_text
 from .values import (
     BuildConfig,
     CacheBuildtrees,
@@ -30,11 +28,11 @@ from .values import (
 def cache_config(node: MappingNode, expand_path: PathExpansion) -> CacheConfig:
     node.validate_keys([*DEFAULTS["cache"], "storage-service"])
     storage = node.get_mapping("storage-service", None)
-    quota = node.get_str("quota")
+    quota = node.get_scalar("quota")
     return CacheConfig(
-        quota=None if quota == "infinity" else disk_share_from_text(quota, "infinity 2G 5%"),
+        quota=None if quota.as_str() == "infinity" else _disk_share(quota, "infinity 2G 5%"),
         reserved_disk_space=_reserved_disk_space(node),
-        low_watermark_percent=watermark_from_text(node.get_str("low-watermark")),
+        low_watermark_percent=_watermark(node.get_scalar("low-watermark")),
         pull_buildtrees=node.get_bool("pull-buildtrees"),
         cache_buildtrees=node.get_enum("cache-buildtrees", CacheBuildtrees),
         storage_service=None if storage is None else remote_spec_from_node(storage, expand_path),
@@ -44,8 +42,18 @@ def cache_config(node: MappingNode, expand_path: PathExpansion) -> CacheConfig:
 def _reserved_disk_space(node: MappingNode) -> DiskShare:
     scalar = node.get_scalar("reserved-disk-space")
     if scalar.as_str() == "infinity":
-        raise _invalid(scalar, f"{SIZE_ADVICE}2G 5%")
-    return disk_share_from_text(scalar.as_str(), "2G 5%")
+        raise invalid(scalar, f"{SIZE_ADVICE}2G 5%")
+    return _disk_share(scalar, "2G 5%")
+
+
+def _disk_share(node: ScalarNode, examples: str) -> DiskShare:
+    with located(node):
+        return disk_share_from_text(node.as_str(), examples)
+
+
+def _watermark(node: ScalarNode) -> float:
+    with located(node):
+        return watermark_from_text(node.as_str())
 
 
 def scheduler_config(node: MappingNode) -> SchedulerConfig:
@@ -63,7 +71,7 @@ def build_config(node: MappingNode) -> BuildConfig:
     node.validate_keys([*DEFAULTS["build"]])
     dependencies = node.get_scalar("dependencies")
     if dependencies.as_str() not in ("none", "run", "all"):
-        raise _invalid(dependencies, "Invalid value for 'dependencies'. Choose 'none', 'run', or 'all'.")
+        raise invalid(dependencies, "Invalid value for 'dependencies'. Choose 'none', 'run', or 'all'.")
     return BuildConfig(
         max_jobs=node.get_int("max-jobs"),
         retry_failed=node.get_bool("retry-failed"),
@@ -130,7 +138,3 @@ def _project_config(
         source_caches=caches("source-caches"),
         remote_execution=remote_execution(node, expand_path, has_cache_storage=has_cache_storage),
     )
-
-
-def _invalid(node: Node, text: str) -> LoadError:
-    return LoadError(f"{node.get_provenance()}: {text}", LoadErrorReason.INVALID_DATA)

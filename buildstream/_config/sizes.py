@@ -1,9 +1,12 @@
 """Amounts of disk space and percentages, as the user configuration writes them."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
+from ..node import Node
 from .values import DiskShare
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT%]?)", re.ASCII)
@@ -14,6 +17,7 @@ SIZE_ADVICE = (
 
 
 def disk_share_from_text(text: str, examples: str) -> DiskShare:
+    """The amount that TEXT gives; EXAMPLES are for the error message."""
     match = _SIZE.fullmatch(text)
     if match is None:
         raise LoadError(
@@ -31,6 +35,7 @@ def disk_share_from_text(text: str, examples: str) -> DiskShare:
 
 
 def watermark_from_text(text: str) -> float:
+    """The percentage that TEXT gives."""
     advice = "Please specify the value as a % of the cache quota."
     try:
         if not text.endswith("%"):
@@ -43,3 +48,17 @@ def watermark_from_text(text: str) -> float:
     if not 0 <= percent <= 100:
         raise LoadError(f"{text} is not between 0% and 100%.\n{advice}", LoadErrorReason.INVALID_DATA)
     return percent
+
+
+@contextmanager
+def located(node: Node) -> Iterator[None]:
+    """The block in which NODE is interpreted: errors say where it is."""
+    try:
+        yield
+    except LoadError as error:
+        raise invalid(node, str(error)) from error
+
+
+def invalid(node: Node, text: str) -> LoadError:
+    """An error that says where NODE is."""
+    return LoadError(f"{node.get_provenance()}: {text}", LoadErrorReason.INVALID_DATA)

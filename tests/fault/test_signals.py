@@ -111,6 +111,21 @@ def test_interrupt_while_loading_aborts(space: TestSpace) -> None:
     assert "Traceback" not in ended.output
 
 
+_INTERRUPTED_IN_EXECUTION = """
+import signal
+
+exec("signal.raise_signal(signal.SIGINT)")
+"""
+
+
+def test_interrupt_while_text_is_executed_aborts(space: TestSpace) -> None:
+    # as within the making of a data class; python would end itself by the signal then
+    space.project(plugins=[{"origin": "local", "path": "plugins", "elements": ["interrupted"]}])
+    space.write("plugins/interrupted.py", _INTERRUPTED_IN_EXECUTION)
+    space.element("slow.bst", "kind: interrupted\n")
+    assert space.bst("show", "slow.bst", expect=1).stderr.endswith("Aborted!\n")
+
+
 def test_suspended_build_goes_on(space: TestSpace) -> None:
     space.project()
     space.shell_base()
