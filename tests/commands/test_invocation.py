@@ -1,5 +1,6 @@
 """What all commands have in common: global options, usage errors, projects that are not there."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,27 @@ def test_lines_of_messages_and_failures(built: TestSpace) -> None:
     assert "Message contains" not in stderr
     assert "Printing the last" not in stderr
     assert "Log file:     test/broken/" in built.bst("--no-verbose", "build", "broken.bst", expect=255).stderr
+
+
+def test_limits_of_jobs_are_shown_and_obeyed(built: TestSpace) -> None:
+    options = ("--fetchers", "3", "--builders", "0", "--pushers", "-1", "--network-retries", "5")
+    stderr = built.bst(*options, "build", "plain.bst").stderr
+    assert "Maximum Fetch Tasks:     3\n" in stderr
+    assert "Maximum Build Tasks:     0\n" in stderr  # no limit
+    assert "Maximum Push Tasks:      -1\n" in stderr
+    assert "Maximum Network Retries: 5\n" in stderr
+
+
+def test_debugging_shows_process_and_element_of_each_line(built: TestSpace) -> None:
+    line = built.bst("--debug", "show", "plain.bst").stderr.splitlines()[0]
+    assert re.fullmatch(r"pid:\d+ *element name:n/a {27}\[--:--:--\].*START   Loading elements", line), line
+    assert "Traceback" in built.bst("--debug", "show", "absent.bst", expect=255).stderr
+
+
+def test_message_format_is_checked(built: TestSpace, tmp_path: Path) -> None:
+    path = tmp_path / "user.conf"
+    path.write_text('logging:\n  message-format: "%{color}"\n')
+    stderr = built.bst("--config", str(path), "show", "plain.bst", expect=255).stderr
+    assert stderr.startswith(
+        "\nError loading user configuration: Invalid logging.message-format: 'color' is not a valid"
+    )
