@@ -1,6 +1,7 @@
 """Sandboxes, and the program that starts them."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING
 from .._load.resolved import ResolvedElement
 from .._load.sandboxsettings import SandboxSettings
 from .._model.digest import Digest
+from .._store.layout import storage_errors
 from .announcer import Announcer
 from .storepaths import StorePaths
 
 if TYPE_CHECKING:
     from .._sandbox.client import SandboxLauncher
+    from .._sandbox.jobserver import JobServer
     from .._sandbox.local import LocalSandbox
     from .._sandbox.probe import SandboxProbe
     from .._store.cas import Cas
@@ -45,6 +48,9 @@ class Sandboxes:
         self._paths = paths
         self._open_cas = cas
         self._search_path = search_path
+        self.shared_jobs = 0  # how many jobs of make all sandboxes together may run; 0: no limit
+        self._making = threading.Lock()
+        self._job_server: JobServer | None = None
         # set by the first sandbox
         self._launcher: SandboxLauncher | None = None
         self._probe: SandboxProbe | None = None
@@ -53,6 +59,8 @@ class Sandboxes:
         """Ends the program that starts sandboxes, and with it every sandbox."""
         if self._launcher is not None:
             self._launcher.close()
+        if self._job_server is not None:
+            self._job_server.close()
 
     @property
     def probe(self) -> "SandboxProbe":
@@ -94,6 +102,8 @@ class Sandboxes:
             reporter=_Reporter(self._announcer, owner.name),
             output_descriptor=self._output_descriptor,
             supervise=self._announcer.jobs.control.supervise,
+            check=self._announcer.jobs.control.check,
+            job_server=self._shared_job_server(),
             keeps_mtimes=owner.keeps_mtimes,
         )
         sandbox = LocalSandbox(environment, digest)
@@ -101,6 +111,18 @@ class Sandboxes:
             yield sandbox
         finally:
             sandbox.close()
+
+    def _shared_job_server(self) -> "JobServer | None":
+        """The server of all sandboxes, made with the first one."""
+        if not self.shared_jobs:
+            return None
+        from .._sandbox.jobserver import JobServer
+
+        with self._making:
+            if self._job_server is None:
+                with storage_errors("make a pipe in", self._paths.temporary):
+                    self._job_server = JobServer(self._paths.temporary, self.shared_jobs)
+        return self._job_server
 
     def _output_descriptor(self) -> int:
         log = self._announcer.messenger.task_log()

@@ -64,6 +64,10 @@ class EngineServices(Announcer):
         """The content store."""
         return self._open_cas()
 
+    def share_jobs(self, count: int) -> None:
+        """Lets the makes of all sandboxes together run COUNT jobs at once; 0: each as many as it wants."""
+        self._sandboxes.shared_jobs = count
+
     def close(self) -> None:
         """Ends the program that starts sandboxes, and with it every sandbox."""
         self._sandboxes.close()

@@ -236,6 +236,7 @@ def merge_settings(options: GlobalOptions, config: "UserConfig") -> "Settings":
         source_directory=config.sourcedir,
         fetchers=_choose(options.fetchers, scheduler.fetchers),
         builders=_choose(options.builders, scheduler.builders),
+        job_server=_choose(options.jobserver, config.build.jobserver),
         pushers=_choose(options.pushers, scheduler.pushers),
         network_retries=_choose(options.network_retries, scheduler.network_retries),
         on_error=_choose(options.on_error, scheduler.on_error.value),

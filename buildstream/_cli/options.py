@@ -29,6 +29,7 @@ class GlobalOptions:
     fetchers: int | None
     builders: int | None
     pushers: int | None
+    jobserver: int | None  # 0: none
     max_jobs: int | None  # 0: automatic
     network_retries: int | None
     no_interactive: bool

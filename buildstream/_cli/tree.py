@@ -40,6 +40,11 @@ from .workspaces import workspace
 @click.option("--builders", type=click.INT, help="How many builds may run at once")
 @click.option("--pushers", type=click.INT, help="How many uploads may run at once")
 @click.option("--max-jobs", type=click.INT, help="How many parallel jobs one build may use; 0 is automatic")
+@click.option(
+    "--jobserver",
+    type=click.IntRange(min=0),
+    help="How many jobs of make all builds together may run at once; 0: each as many as it wants",
+)
 @click.option("--network-retries", type=click.INT, help="How often a failed download is tried again")
 @click.option("--no-interactive", is_flag=True, help="Never ask, and show no status bar")
 @click.option("--verbose/--no-verbose", default=None, help="Say more")

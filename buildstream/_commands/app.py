@@ -53,6 +53,7 @@ class Settings:
     reserved_disk_space: "DiskShare"
     low_watermark_percent: float  # of the quota
     is_durable: bool = True
+    job_server: int = 0  # jobs of make that all builds together may run at once; 0: each as it wants
     pulls_buildtrees: bool = False
     artifact_caches: RemoteChoice = field(default_factory=RemoteChoice)
     source_caches: RemoteChoice = field(default_factory=RemoteChoice)
@@ -112,6 +113,7 @@ class App:
             keeps_buildtrees=settings.cache_buildtrees == "always",
             search_path=load_settings.host_environment.get("PATH", ""),
         )
+        self.services.share_jobs(settings.job_server)
         # replaced by what shows the progress of loading
         self.on_element_loaded: Callable[[str], None] = lambda _: None
         self.on_element_resolved: Callable[[], None] = lambda: None

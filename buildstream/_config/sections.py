@@ -72,8 +72,13 @@ def build_config(node: MappingNode) -> BuildConfig:
     dependencies = node.get_scalar("dependencies")
     if dependencies.as_str() not in ("none", "run", "all"):
         raise invalid(dependencies, "Invalid value for 'dependencies'. Choose 'none', 'run', or 'all'.")
+    jobserver = node.get_int("jobserver")
+    if jobserver < 0:
+        text = "Invalid value for 'jobserver': it must be 0, or how many jobs may run."
+        raise invalid(node.get_scalar("jobserver"), text)
     return BuildConfig(
         max_jobs=node.get_int("max-jobs"),
+        jobserver=jobserver,
         retry_failed=node.get_bool("retry-failed"),
         dependencies=dependencies.as_str(),
     )

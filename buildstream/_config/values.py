@@ -69,6 +69,7 @@ class BuildConfig:
     """Section `build`."""
 
     max_jobs: int  # 0: automatic, see `effective_max_jobs`
+    jobserver: int  # jobs of make that all builds together may run at once; 0: each as it wants
     retry_failed: bool
     dependencies: str  # none, run or all
 

@@ -33,6 +33,7 @@ class SandboxView:
     gid: int
     has_network: bool = False  # also the host's name and IPC
     is_interactive: bool = False  # also the host's devices
+    device_mounts: tuple[HostMount, ...] = ()  # below /dev, where nothing has to be in the tree
 
 
 def bubblewrap_options(view: SandboxView) -> tuple[str, ...]:
@@ -51,6 +52,7 @@ def bubblewrap_options(view: SandboxView) -> tuple[str, ...]:
     options += _binds(view.host_mounts)
     if view.is_interactive:
         options += ["--dev-bind", "/dev", "/dev"]
+    options += _binds(view.device_mounts)
     return tuple(options)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .._store.cas import Cas
 from ..sandbox.sandbox import ActivityReporter
 from .client import RunningSandbox, SandboxLauncher
+from .jobserver import JobServer
 from .probe import SandboxProbe
 
 
@@ -35,4 +36,6 @@ class SandboxEnvironment:
     output_descriptor: Callable[[], int]  # where commands write, asked for each command
     # the block in which a command runs, so that the job can suspend and end it
     supervise: Callable[[RunningSandbox], AbstractContextManager[object]]
+    check: Callable[[], None]  # ends the job by an exception if it was told to end
+    job_server: JobServer | None = None  # shares cores between the makes of all sandboxes
     keeps_mtimes: bool = False  # whether captured files keep their modification times: workspaces

@@ -5,6 +5,7 @@ import posixpath
 import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Protocol
 
 from .._model.digest import Digest
@@ -66,6 +67,21 @@ class LocalSandbox(Sandbox):
     def _execute(
         self, argv: tuple[str, ...], *, flags: _SandboxFlags, cwd: str, env: Mapping[str, str]
     ) -> int:
+        server = self._services.job_server
+        if server is None or flags & _SandboxFlags.INTERACTIVE:
+            return self._run_in_root(argv, (), flags=flags, cwd=cwd, env=env)
+        with server.share(argv, env, self._services.check) as shared:
+            return self._run_in_root(shared.argv, shared.mounts, flags=flags, cwd=cwd, env=shared.environment)
+
+    def _run_in_root(
+        self,
+        argv: tuple[str, ...],
+        device_mounts: tuple[HostMount, ...],
+        *,
+        flags: _SandboxFlags,
+        cwd: str,
+        env: Mapping[str, str],
+    ) -> int:
         services = self._services
         configuration = services.configuration
         check_platform(configuration.build_os, configuration.build_arch, services.host_os, services.host_arch)
@@ -76,7 +92,9 @@ class LocalSandbox(Sandbox):
         protection = protect_all_but(self._virtual, writable)
         bases = {path: self._digest_of(path) for path in protection.writable}
         root = self._make_root(capabilities, protection)
-        view = self._view(root, protection, flags=flags, cwd=cwd, env=env)
+        view = replace(
+            self._view(root, protection, flags=flags, cwd=cwd, env=env), device_mounts=device_mounts
+        )
         spec = LaunchSpec(
             argv=(capabilities.bubblewrap, "--", *argv),
             directory=posixpath.dirname(root.path),

@@ -69,6 +69,7 @@ class SandboxRig:
             reporter=self.recorder,
             output_descriptor=self._log.fileno,
             supervise=self._supervise,
+            check=lambda: None,
         )
         self._count = 0
 
