@@ -75,7 +75,7 @@ class Builder:
             try:
                 collect = plugin.assemble(sandbox)
             except (ElementError, SandboxCommandError) as error:
-                watch.check(error)
+                watch.check(error, self._log_path())
                 error.sandbox = True
                 artifact = self._cache(record, sandbox, error.collect, error)
                 return BuildResult(artifact, error)
@@ -196,6 +196,10 @@ class Builder:
             record.strong_key or "",
             record.artifact is not None and record.artifact.was_workspaced,
         )
+
+    def _log_path(self) -> str | None:
+        log = self._services.messenger.task_log()
+        return None if log is None else log.name
 
     def _store_log(self) -> tuple[tuple[str, Digest], ...]:
         """The build log as written so far."""

@@ -1,11 +1,16 @@
 """Telling a command that failed from one that the machine has let down."""
 
 import os
+import re
 
 from .._exceptions import SandboxError
 
 # with less than this, a command that failed may have failed for want of space
 LITTLE_SPACE_BYTES = 16 << 20
+# what the script of a batch writes at the end of a log
+_LOG_END_BYTES = 4096
+_EXIT_STATUS = re.compile(rb"^Command .* failed with exitcode ([0-9]+)$", re.MULTILINE)
+_STATUS_OF_SIGKILL = b"137"
 KERNEL_COUNTERS = "/proc/vmstat"
 
 
@@ -22,12 +27,13 @@ class MachineWatch:
         self._counters = counters
         self._oom_kills = count_oom_kills(counters)
 
-    def check(self, failure: Exception) -> None:
+    def check(self, failure: Exception, log: str | None = None) -> None:
         """Raises what may have caused FAILURE, so that it is not remembered as the element's own.
 
         Raises:
             SandboxError: Since the start, processes were killed for want of memory,
-                with reason `out-of-memory`; or the disk is full, with `disk-full`.
+                with reason `out-of-memory`; or the disk is full, with `disk-full`; or the last
+                command in the file LOG was killed by force, with `command-killed`.
         """
         if count_oom_kills(self._counters) > self._oom_kills:
             raise SandboxError(
@@ -42,6 +48,28 @@ class MachineWatch:
                 detail="The failure is not kept: the next build tries again.",
                 reason="disk-full",
             ) from failure
+        if log is not None and was_killed(log):
+            raise SandboxError(
+                f"{failure}, because it was killed by force",
+                detail="The failure is not kept: the next build tries again."
+                " Somebody has killed the command, perhaps a program that keeps memory free.",
+                reason="command-killed",
+            ) from failure
+
+
+def was_killed(log: str) -> bool:
+    """Whether the last command that failed by the log file LOG was ended by SIGKILL.
+
+    Programs do not end themselves like that: somebody did, such as a daemon that keeps memory free.
+    """
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(os.fstat(file.fileno()).st_size - _LOG_END_BYTES, 0))
+            text = file.read()
+    except OSError:
+        return False
+    statuses = _EXIT_STATUS.findall(text)
+    return bool(statuses) and statuses[-1] == _STATUS_OF_SIGKILL
 
 
 def count_oom_kills(counters: str) -> int:

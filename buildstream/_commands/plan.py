@@ -14,6 +14,9 @@ from .app import App
 from .loading import LoadedTargets, check_resolved, load_elements, query
 from .priorities import expected_durations
 
+# to remotes at once
+_MOST_QUESTIONS = 8
+
 _HAS_JOBS = frozenset({Decision.BUILD, Decision.UNDECIDED})
 
 
@@ -35,22 +38,67 @@ def plan(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: b
             app.artifacts.note(record, None)
             record.strong_key = record.keys.strict if loaded.pipeline.is_strict else None
 
-    query(app, loaded, considered, on_failed=forget)
-    loaded.pipeline.require(loaded.targets, deps)
-    return _Planner(app, loaded, deps, considered).plan()
+    app.connect(loaded.projects, artifacts=True)
+    query(app, loaded, considered, with_remotes=True, on_failed=forget)
+    pulled = _ask_remotes(app, loaded, deps)
+    return _Planner(app, loaded, deps, considered, pulled).plan()
+
+
+def _ask_remotes(app: App, loaded: LoadedTargets, deps: str) -> set[ElementRecord]:
+    """Marks what is required, and gives what of it remotes have.
+
+    What would be pulled requires none of its build dependencies, so remotes are asked from the
+    targets down, for many elements at once.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    pipeline = loaded.pipeline
+    required: list[ElementRecord] = []
+    pulled: set[ElementRecord] = set()
+    pipeline.on_required = required.append
+    pipeline.require(loaded.targets, deps)
+    if not any(record.is_pull_pending for record in required):
+        pipeline.on_required = None
+        return pulled
+    with (
+        app.messenger.simple_task("Query remote caches") as task,
+        ThreadPoolExecutor(_MOST_QUESTIONS) as pool,
+    ):
+        while required:
+            pending = [record for record in required if record.is_pull_pending]
+            required.clear()
+            for record, is_found in zip(pending, pool.map(app.sharing.find, pending), strict=True):
+                task.advance()
+                if is_found:
+                    pulled.add(record)
+                    continue
+                app.artifacts.note(record, None)
+                record.is_pull_pending = False
+                pipeline.update_strong_key(record)
+                pipeline.schedule_build(record)
+    pipeline.on_required = None
+    return pulled
 
 
 class _Planner:
     """Decisions and times of the elements that are considered, in staging order."""
 
     def __init__(
-        self, app: App, loaded: LoadedTargets, deps: str, considered: Sequence[ResolvedElement]
+        self,
+        app: App,
+        loaded: LoadedTargets,
+        deps: str,
+        considered: Sequence[ResolvedElement],
+        pulled: set[ElementRecord],
     ) -> None:
         self._app = app
         self._loaded = loaded
         self._deps = deps
         self._considered = considered
-        self._decisions = {element: decide(loaded.pipeline.record(element)) for element in considered}
+        records = map(loaded.pipeline.record, considered)
+        self._decisions = {record.element: decide(record) for record in records}
+        for record in pulled:
+            self._decisions[record.element] = Decision.PULL, "a remote has its artifact"
         jobs = [element for element, (decision, _) in self._decisions.items() if decision in _HAS_JOBS]
         self._fetched = {e for e in jobs if needs_fetch(loaded.pipeline.record(e))}
         builds = expected_durations(app, jobs)

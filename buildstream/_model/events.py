@@ -15,6 +15,7 @@ class Decision(Enum):
     """What a session is going to do for an element."""
 
     CACHED = "cached"  # nothing: the artifact is there
+    PULL = "pull"  # a remote has the artifact
     BUILD = "build"
     FAILED = "failed"  # show the failure that is cached
     NOT_NEEDED = "not-needed"  # nothing: nobody wants its artifact

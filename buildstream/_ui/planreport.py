@@ -10,12 +10,14 @@ _PATH_SHOWN = 8
 
 _WORDS = {
     Decision.CACHED: "cached",
+    Decision.PULL: "pull",
     Decision.BUILD: "build",
     Decision.FAILED: "failed",
     Decision.NOT_NEEDED: "not needed",
     Decision.UNDECIDED: "undecided",
 }
 _QUIET = frozenset({Decision.CACHED, Decision.NOT_NEEDED})
+_UNTIMED = _QUIET | {Decision.FAILED, Decision.PULL}
 
 
 def render_text(plan: BuildPlan, *, shows_all: bool) -> str:
@@ -55,7 +57,7 @@ def _action(element: PlannedElement) -> str:
 
 
 def _expected(element: PlannedElement) -> str:
-    if element.decision in _QUIET or element.decision is Decision.FAILED:
+    if element.decision in _UNTIMED:
         return ""
     return "?" if element.expected_s is None else format_seconds(element.expected_s)
 
@@ -63,6 +65,7 @@ def _expected(element: PlannedElement) -> str:
 def _totals(plan: BuildPlan) -> list[str]:
     counts = [
         (plan.count(Decision.CACHED), "cached"),
+        (plan.count(Decision.PULL), "to pull"),
         (plan.fetch_count, "to fetch"),
         (plan.count(Decision.BUILD), "to build"),
         (plan.count(Decision.UNDECIDED), "undecided"),

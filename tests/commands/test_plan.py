@@ -1,10 +1,12 @@
 """What `bst plan` foretells is what `bst build` then does."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from buildstream._act.history import DurationHistory
+from tests.testutils.cacheserver import CacheServer, running
 from tests.testutils.jsonschema import complaints
 from tests.testutils.space import TestSpace
 
@@ -123,3 +125,36 @@ def test_bad_input(project: TestSpace) -> None:
     assert "missing ref" in result.stderr
     assert result.error is not None
     assert result.error.reason == "inconsistent-pipeline"
+
+
+def test_what_a_remote_has_is_pulled(project: TestSpace) -> None:
+    server = CacheServer()
+    with running(server) as address:
+        project.configure(f"artifacts:\n  servers:\n  - {{url: http://{address}, push: true}}\n")
+        project.bst("build", "hello.bst")
+        shutil.rmtree(project.cache_directory)
+        report = plan(project, "good.bst")
+        assert decisions(report) == {
+            "base.bst": "pull",  # good.bst needs it at run time
+            "data.bst": "pull",
+            "hello.bst": "pull",
+            "good.bst": "build",
+        }
+        assert "good.bst" in project.bst("plan", "good.bst").stdout
+        # what is only needed to build something that is pulled is not needed
+        report = plan(project, "hello.bst")
+        assert decisions(report)["base.bst"] == "not-needed"
+        assert report["counts"]["pull"] == 2
+    # a remote that does not answer makes no difference to what can be told
+    result = project.bst("plan", "good.bst")
+    assert "4 to build" in result.stdout
+
+
+def test_plan_does_not_pull(project: TestSpace) -> None:
+    server = CacheServer()
+    with running(server) as address:
+        project.configure(f"artifacts:\n  servers:\n  - {{url: http://{address}, push: true}}\n")
+        project.bst("build", "data.bst")
+        shutil.rmtree(project.cache_directory)
+        assert decisions(plan(project, "data.bst")) == {"data.bst": "pull"}
+        assert project.states("data.bst") != {"data.bst": "cached"}

@@ -1,5 +1,6 @@
 """A sandbox that somebody else ends is an error of the machine, never a failed build to be remembered."""
 
+import json
 import os
 import signal
 
@@ -34,3 +35,21 @@ def test_killed_sandbox_is_no_failed_build(space: TestSpace, program: str) -> No
 def launcher_of(running: Background) -> int:
     """The process that starts the sandboxes."""
     return running.children()[0]
+
+
+def test_killed_command_is_no_failed_build(space: TestSpace) -> None:
+    # as by a daemon that keeps memory free, which the kernel's counters know nothing of
+    space.project()
+    space.shell_base()
+    space.element(
+        "killed.bst",
+        "kind: manual\nbuild-depends: [base.bst]\nconfig:\n  install-commands:\n  - sh -c 'kill -KILL $$'\n",
+    )
+    result = space.bst("build", "killed.bst", expect=255)
+    assert result.task_error is not None
+    assert result.task_error.reason == "command-killed"
+    assert "Command failed, because it was killed by force" in result.stderr.partition("Failure Summary")[2]
+    (log,) = (space.cache_directory / "logs" / ".sessions").iterdir()
+    faults = [event.get("fault") for event in map(json.loads, log.read_text().splitlines())]
+    assert "killed" in faults
+    assert space.states("killed.bst")["killed.bst"] == "buildable"
