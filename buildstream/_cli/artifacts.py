@@ -24,7 +24,7 @@ _DEPS = "none build run all"
 _COMPRESSIONS = ("gz", "xz", "bz2")
 
 
-@click.group(short_help="Check out, list and exchange artifacts", context_settings=CONTEXT_SETTINGS)
+@click.group(context_settings=CONTEXT_SETTINGS)
 def artifact() -> None:
     """Works with cached artifacts.
 

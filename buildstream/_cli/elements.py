@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _Remotes = tuple["RemoteSpec", ...]
 
 
-@click.command(short_help="Build elements")
+@click.command()
 @deps_option(
     "none build run all",
     default=None,
@@ -73,7 +73,7 @@ def build(
     execute(context, run)
 
 
-@click.command(short_help="Show elements, their states and properties")
+@click.command()
 @except_option()
 @deps_option("none run build all", default="all", help_text="Which dependencies are shown")
 @click.option(
@@ -150,7 +150,7 @@ def show(
     execute(context, run)
 
 
-@click.command(short_help="Run a command or a shell in the sandbox of an element")
+@click.command()
 @click.option(
     "--build", "-b", is_flag=True, help="See what a build of the element sees, not what its users see"
 )

@@ -10,10 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .._model.session import ActiveTask, QueueTally, SessionHeading, SessionStatus, SessionSummary
-
 if TYPE_CHECKING:
     from .._messenger import Messenger
+    from .._model.session import SessionHeading, SessionStatus, SessionSummary
     from .._schedule.job import Job, JobResult
     from .._schedule.scheduler import Decision, Scheduler
     from .._ui.console import Console
@@ -58,7 +57,7 @@ class FrontEnd:
         self._project_name = ""
         self._session_name = ""
 
-    def show_heading(self, heading: SessionHeading) -> None:
+    def show_heading(self, heading: "SessionHeading") -> None:
         """Shows what is about to be done."""
         if heading.project is not None:
             self._project_name = heading.project[0]
@@ -66,10 +65,12 @@ class FrontEnd:
 
     def start_session(self, name: str, scheduler: "Scheduler", total: int) -> None:
         """From now on jobs run; TOTAL counts all elements of the pipeline."""
+        from .._model.session import ActiveTask, QueueTally, SessionStatus
+
         started_s = self._messenger.now_s()
         self._session_name = name
 
-        def status() -> SessionStatus | None:
+        def status() -> "SessionStatus | None":
             now_s = self._messenger.now_s()
             return SessionStatus(
                 elapsed_s=now_s - started_s,
@@ -103,7 +104,7 @@ class FrontEnd:
             self._session.close()
             self._session = None
 
-    def show_summary(self, summary: SessionSummary) -> None:
+    def show_summary(self, summary: "SessionSummary") -> None:
         """Shows what was done."""
         self._notify(f"{self._session_name} {'failed' if summary.failed else 'succeeded'}", "")
         self._console.show_summary(summary, self._manners.element_format)

@@ -8,7 +8,7 @@ from .invocation import Invocation, execute
 from .options import deps_option, elements_argument, except_option
 
 
-@click.command(short_help="Draw what elements need, and why")
+@click.command()
 @deps_option("none run build all", default="all", help_text="Which dependencies are followed")
 @except_option()
 @click.option(

@@ -3,7 +3,7 @@
 import click
 
 
-@click.command("help", short_help="Show how to use a command", add_help_option=False)
+@click.command("help", add_help_option=False)
 @click.argument("command", nargs=-1, metavar="COMMAND")
 @click.pass_context
 def help_(context: click.Context, command: tuple[str, ...]) -> None:

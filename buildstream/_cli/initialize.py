@@ -16,7 +16,7 @@ _DEFAULT_VERSION = ".".join(__version__.split(".")[:2])
 _DEFAULT_ELEMENT_PATH = "elements"
 
 
-@click.command(short_help="Create a new project")
+@click.command()
 @click.option("--project-name", help="Name of the project; asked for if it is not given")
 @click.option(
     "--min-version",

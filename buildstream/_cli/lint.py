@@ -8,7 +8,7 @@ from .invocation import FAILURE, Invocation, execute
 from .options import elements_argument
 
 
-@click.command(short_help="Report everything that is wrong with a project")
+@click.command()
 @click.option(
     "--ignore",
     "ignored",

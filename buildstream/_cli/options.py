@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
 
 import click
 
-from .remotes import RemoteParameter, RemotePurpose
+if TYPE_CHECKING:
+    from .remotes import RemotePurpose
+
 
 _Function = TypeVar("_Function", bound=Callable[..., Any] | click.Command)
 
@@ -72,12 +74,12 @@ def except_option() -> Decorator:
     )
 
 
-def artifact_remote_options(purpose: RemotePurpose) -> Decorator:
+def artifact_remote_options(purpose: "RemotePurpose") -> Decorator:
     """`--artifact-remote` and `--ignore-project-artifact-remotes`."""
     return _remote_options("artifact", purpose)
 
 
-def source_remote_options(purpose: RemotePurpose) -> Decorator:
+def source_remote_options(purpose: "RemotePurpose") -> Decorator:
     """`--source-remote` and `--ignore-project-source-remotes`."""
     return _remote_options("source", purpose)
 
@@ -97,7 +99,9 @@ def target_argument(name: str) -> Decorator:
     return click.argument(name, required=False, type=click.Path(readable=False))
 
 
-def _remote_options(kind: str, purpose: RemotePurpose) -> Decorator:
+def _remote_options(kind: str, purpose: "RemotePurpose") -> Decorator:
+    from .remotes import RemoteParameter
+
     remote = click.option(
         f"--{kind}-remote",
         f"{kind}_remotes",

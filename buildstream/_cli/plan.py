@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .._remotespec import RemoteSpec
 
 
-@click.command(short_help="Tell what a build would do, and how long it would take")
+@click.command()
 @deps_option(
     "none build run all",
     default=None,

@@ -10,7 +10,7 @@ from .invocation import Invocation, execute
 _DEFAULT_OUTPUT = "bst-report.html"
 
 
-@click.command(short_help="Write a page about a session: timeline, graph, logs")
+@click.command()
 @click.option(
     "--output",
     "-o",

@@ -23,7 +23,7 @@ _DEPS = "none build run all"
 _DEFAULT_DIRECTORY = "source-checkout"
 
 
-@click.group(short_help="Fetch, track and check out sources", context_settings=CONTEXT_SETTINGS)
+@click.group(context_settings=CONTEXT_SETTINGS)
 def source() -> None:
     """Works with the sources of elements."""
 

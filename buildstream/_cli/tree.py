@@ -3,21 +3,28 @@
 import click
 
 from .._version import __version__
-from .artifacts import artifact
-from .elements import build, shell, show
-from .graph import graph
-from .helpcommand import help_
-from .initialize import init
-from .lint import lint
+from .lazygroup import LazyGroup, Place
 from .options import CONTEXT_SETTINGS, GlobalOptions
-from .plan import plan
-from .report import report
-from .sources import source
-from .why import why
-from .workspaces import workspace
+
+# imported when they are needed: importing all of them takes as long as parsing a command line
+_COMMANDS = {
+    "help": Place("helpcommand", "help_", "Show how to use a command"),
+    "init": Place("initialize", "init", "Create a new project"),
+    "build": Place("elements", "build", "Build elements"),
+    "show": Place("elements", "show", "Show elements, their states and properties"),
+    "graph": Place("graph", "graph", "Draw what elements need, and why"),
+    "plan": Place("plan", "plan", "Tell what a build would do, and how long it would take"),
+    "why": Place("why", "why", "Tell why elements are built"),
+    "report": Place("report", "report", "Write a page about a session: timeline, graph, logs"),
+    "lint": Place("lint", "lint", "Report everything that is wrong with a project"),
+    "shell": Place("elements", "shell", "Run a command or a shell in the sandbox of an element"),
+    "source": Place("sources", "source", "Fetch, track and check out sources"),
+    "workspace": Place("workspaces", "workspace", "Build from directories that you edit"),
+    "artifact": Place("artifacts", "artifact", "Check out, list and exchange artifacts"),
+}
 
 
-@click.group(context_settings=CONTEXT_SETTINGS)
+@click.group(cls=LazyGroup, places=_COMMANDS, context_settings=CONTEXT_SETTINGS)
 @click.version_option(version=__version__, message="%(version)s", help="Show the version and exit")
 @click.option(
     "--config",
@@ -90,21 +97,3 @@ def bst(context: click.Context, /, **options: object) -> None:
     These options override the user configuration.
     """
     context.obj = GlobalOptions(**options)  # type: ignore[arg-type]  # named and typed by the decorators
-
-
-for _command in (
-    help_,
-    init,
-    build,
-    show,
-    graph,
-    plan,
-    why,
-    report,
-    lint,
-    shell,
-    source,
-    workspace,
-    artifact,
-):
-    bst.add_command(_command)

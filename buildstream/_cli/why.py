@@ -8,7 +8,7 @@ from .invocation import Invocation, execute
 from .options import elements_argument
 
 
-@click.command(short_help="Tell why elements are built")
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="Report for machines")
 @elements_argument()
 @click.pass_context

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .._remotespec import RemoteSpec
 
 
-@click.group(short_help="Build from directories that you edit", context_settings=CONTEXT_SETTINGS)
+@click.group(context_settings=CONTEXT_SETTINGS)
 def workspace() -> None:
     """Works with workspaces: directories with the sources of an element, which builds then use."""
 

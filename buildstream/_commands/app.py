@@ -12,7 +12,6 @@ from .._load.projectkeys import find_project_conf
 from .._load.projectloader import ProjectLoader
 from .._load.settings import LoadSettings
 from .._messenger import Messenger
-from .._model.session import SessionHeading, SessionSummary
 from .._remote.selection import RemoteChoice
 from ..exceptions import LoadErrorReason
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from .._load.project import Project
     from .._load.resolved import ResolvedElement
     from .._model.events import Event
+    from .._model.session import SessionHeading, SessionSummary
     from .._schedule.scheduler import Decision, Scheduler
     from .._store.cas import Cas
     from ..node import MappingNode
@@ -65,7 +65,7 @@ class UserInterface(Protocol):
     can_ask: bool  # whether there is a person to ask
     asks_on_failure: bool  # whether that person wants to decide about failures
 
-    def show_heading(self, heading: SessionHeading) -> None: ...
+    def show_heading(self, heading: "SessionHeading") -> None: ...
 
     def start_session(self, name: str, scheduler: "Scheduler", total: int) -> None: ...
 
@@ -73,7 +73,7 @@ class UserInterface(Protocol):
 
     def end_session(self) -> None: ...
 
-    def show_summary(self, summary: SessionSummary) -> None: ...
+    def show_summary(self, summary: "SessionSummary") -> None: ...
 
     def confirm(self, question: str) -> bool: ...
 

@@ -1,5 +1,8 @@
 """Completion of command lines."""
 
+import subprocess
+import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -137,3 +140,23 @@ def test_artifacts_are_offered_after_elements(project: TestSpace) -> None:
     environment = {"_BST_COMPLETION": "complete", "COMP_WORDS": "bst artifact log ", "COMP_CWORD": "3"}
     lines = project.bst(environment=environment).stdout.splitlines()
     assert lines == ["app.bst ", "base/", "compose-all.bst ", f"test/app/{'0' * 64}"]
+
+
+def test_bash_script_fills_the_reply(project: TestSpace, tmp_path: Path) -> None:
+    program = tmp_path / "bst"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m buildstream "$@"\n')
+    program.chmod(0o755)
+    code = (
+        'source "$1"; COMP_WORDS=(bst build com); COMP_CWORD=2; _bst_completion "$2"; '
+        "printf '<%s>' \"${COMPREPLY[@]}\""
+    )
+    script = Path(str(files("buildstream"))) / "data" / "completion" / "bst.bash"
+    result = subprocess.run(
+        ["bash", "-c", code, "bash", str(script), str(program)],
+        env=project.environment(),
+        cwd=project.project_directory,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == "<compose-all.bst >"
