@@ -14,6 +14,7 @@ from .artifacts import ArtifactCache, view_from_bytes
 from .sourcemessage import files_of_message
 
 PINS = os.path.join("artifacts", "pins")
+_SECOND_NAME = b"second name"  # in the pin of a weak key
 _WORKSPACE_PROJECTS = os.path.join("artifacts", "workspace-projects")
 
 
@@ -27,17 +28,19 @@ class Pins:
     def __init__(self, cache_directory: str) -> None:
         self._records = Records(os.path.join(cache_directory, PINS))
 
-    def add(self, name: str) -> None:
-        """Pins the artifact NAME: `<project>/<element>/<key>`."""
-        self._records.write(name, b"")
+    def add(self, names: Sequence[str]) -> None:
+        """Pins an artifact by all its names, `<project>/<element>/<key>`; the first is the one to show."""
+        for position, name in enumerate(names):
+            self._records.write(name, _SECOND_NAME if position else b"")
 
-    def remove(self, name: str) -> bool:
-        """Gives the artifact free; whether it was pinned."""
-        return self._records.remove(name)
+    def remove(self, names: Sequence[str]) -> bool:
+        """Gives an artifact free; whether one of its names was pinned."""
+        removed = [self._records.remove(name) for name in names]
+        return any(removed)
 
     def names(self) -> list[str]:
-        """All pinned artifacts, sorted."""
-        return sorted(self._records.names())
+        """All pinned artifacts by the name to show, sorted."""
+        return sorted(name for name in self._records.names() if self._records.read(name) != _SECOND_NAME)
 
     def contains(self, name: str) -> bool:
         """Whether the artifact is pinned."""
@@ -108,24 +111,25 @@ def artifact_references(data: bytes) -> Sequence[Reference]:
     view = view_from_bytes(data)
     if view is None:
         return ()
-    trees = (view.files, view.buildtree, view.sources, view.buildroot)
-    blobs = (
-        view.low_diversity_meta,
-        view.high_diversity_meta,
-        view.public_data,
-        *(digest for _, digest in view.logs),
-    )
+    metadata = (view.low_diversity_meta, view.high_diversity_meta, view.public_data)
     return [
-        *_references([digest for digest in trees if digest is not None], is_tree=True),
-        *_references(blobs, is_tree=False),
+        *_references([view.files], "files", is_tree=True),
+        *_references([digest for _, digest in view.logs], "logs", is_tree=False),
+        *_references(metadata, "metadata", is_tree=False),
+        *_references([view.sources], "sources", is_tree=True),
+        *_references([view.buildtree, view.buildroot], "build trees", is_tree=True),
     ]
 
 
 def source_references(data: bytes) -> Sequence[Reference]:
     """What the serialised source DATA needs."""
     digest = files_of_message(data)
-    return () if digest is None else _references([digest], is_tree=True)
+    return _references([digest], "sources", is_tree=True)
 
 
-def _references(digests: Iterable[Digest], *, is_tree: bool) -> list[Reference]:
-    return [Reference(digest, is_tree) for digest in digests if digest.is_well_formed()]
+def _references(digests: Iterable[Digest | None], part: str, *, is_tree: bool) -> list[Reference]:
+    return [
+        Reference(digest, is_tree, part)
+        for digest in digests
+        if digest is not None and digest.is_well_formed()
+    ]

@@ -21,6 +21,7 @@ _COMMANDS = {
     "source": Place("sources", "source", "Fetch, track and check out sources"),
     "workspace": Place("workspaces", "workspace", "Build from directories that you edit"),
     "artifact": Place("artifacts", "artifact", "Check out, list and exchange artifacts"),
+    "cache": Place("cache", "cache", "Look after the local cache"),
 }
 
 

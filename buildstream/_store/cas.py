@@ -22,6 +22,7 @@ from .trash import discard, empty_trash
 from .usage import StoreLimits, StoreUsage
 
 if TYPE_CHECKING:
+    from .check import StoreCheck
     from .incoming import IncomingBlob
 
 _ENTRIES_KEPT = 500_000  # of decoded directories, some 300 bytes each
@@ -59,6 +60,19 @@ class Cas:
     def directory(self) -> str:
         """Absolute path of `<cachedir>/cas`."""
         return self._layout.cas
+
+    @property
+    def heal(self) -> Callable[[Digest], bool] | None:
+        """Gets a blob that is missing or was corrupt from elsewhere, such as a remote.
+
+        To be set by who can; None if nobody can.  It stores the blob by `insert` or `receive`
+        and gives whether it did.  Called in any thread when the blob is read; must not raise.
+        """
+        return self._objects.heal
+
+    @heal.setter
+    def heal(self, heal: Callable[[Digest], bool] | None) -> None:
+        self._objects.heal = heal
 
     @property
     def stored_bytes(self) -> int:
@@ -364,6 +378,19 @@ class Cas:
     def cleaner(self, sets: Sequence[RecordSet]) -> Cleaner:
         """What cleans up this store, in which SETS are all that keeps contents alive."""
         return Cleaner(self._layout, self._objects, self._lock, self.usage, sets)
+
+    def check(self, *, repairs: bool) -> "StoreCheck":
+        """What looks through all of this store; REPAIRS says whether what is wrong is put aside."""
+        from .check import StoreCheck
+
+        return StoreCheck(
+            self._layout,
+            self._objects,
+            self.read_directory,
+            self.missing_blobs,
+            repairs=repairs,
+            heal=self.heal or (lambda _: False),
+        )
 
     def new_scratch_path(self) -> str:
         """A path for a scratch directory, which is thrown away if this process does not do that."""

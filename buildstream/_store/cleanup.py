@@ -30,6 +30,7 @@ class Reference(NamedTuple):
 
     digest: Digest
     is_tree: bool  # whether the content is a directory, with all below it
+    part: str = "files"  # what it is of the record, as reports show it
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +116,18 @@ class Cleaner:
         plan = CleanupPlan()
         marker = _Marker(self._objects, plan.marked)
         waiting: list[Candidate] = []
-        for candidate in sorted(self._candidates(), reverse=True):
+        for candidate in sorted(self.candidates(), reverse=True):
             is_needed = self._sets[candidate.set_index].is_needed(candidate.name)
             if is_needed or candidate.used_ns >= protected_ns:
                 plan.kept += 1
-                plan.kept_bytes += marker.mark(self._references(candidate))
+                plan.kept_bytes += marker.mark(self.references(candidate))
             else:
                 waiting.append(candidate)
         for position, candidate in enumerate(waiting):
             if unused_since_ns is not None and candidate.used_ns < unused_since_ns:
                 plan.dropped = waiting[position:]
                 break
-            fresh = marker.unmarked(self._references(candidate))
+            fresh = marker.unmarked(self.references(candidate))
             size_bytes = sum(fresh.values())
             if plan.kept_bytes + size_bytes > keep_bytes:
                 # what is older goes as well: first used, first kept
@@ -165,7 +166,7 @@ class Cleaner:
                     records.remove(candidate.name)
                     report.dropped.append(candidate)
             if not is_unused:
-                marker.mark(self._references(candidate))
+                marker.mark(self.references(candidate))
         self._sweep_trees(plan.marked, report)
         self._sweep_objects(plan.marked, report)
         self._discard_scratch()
@@ -173,15 +174,21 @@ class Cleaner:
             empty_trash(self._layout)
         self._usage.set(report.used_bytes)
 
-    def _candidates(self) -> Iterable[Candidate]:
+    def candidates(self) -> Iterable[Candidate]:
+        """All records, in no order."""
         for index, record_set in enumerate(self._sets):
             for name, used_ns in record_set.records.names_with_times():
                 yield Candidate(used_ns, record_set.kind, name, index)
 
-    def _references(self, candidate: Candidate) -> Sequence[Reference]:
+    def references(self, candidate: Candidate) -> Sequence[Reference]:
+        """What a record refers to; nothing if it is gone or can't be read."""
         record_set = self._sets[candidate.set_index]
         data = record_set.records.read(candidate.name, is_use=False)
         return () if data is None else record_set.references(data)
+
+    def unmarked(self, references: Iterable[Reference], marked: set[str]) -> dict[str, int]:
+        """What REFERENCES lead to and MARKED lacks: sizes in bytes, to be added to it once counted."""
+        return _Marker(self._objects, marked).unmarked(references)
 
     # --- Deleting
 
@@ -247,7 +254,7 @@ class _Marker:
         fresh: dict[str, int] = {}
         waiting = list(references)
         while waiting:
-            digest, is_tree = waiting.pop()
+            digest, is_tree = waiting.pop()[:2]
             mark = _TREE_MARK + digest.hash if is_tree else digest.hash
             if mark in self._marked or mark in fresh:
                 continue
