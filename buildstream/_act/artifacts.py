@@ -30,6 +30,7 @@ class ArtifactCache:
     def __init__(self, cas: Cas, records: Records) -> None:
         self.cas = cas
         self.records = records
+        self._last_stored: dict[str, tuple[object, Digest]] = {}  # by slot
 
     # looking up
 
@@ -160,9 +161,20 @@ class ArtifactCache:
             if f"{prefix}/{key}" != name:
                 self.records.link(name, f"{prefix}/{key}")
 
-    def store_yaml(self, value: object) -> Digest:
-        """Stores VALUE as YAML text."""
-        return self.cas.add_bytes(dump(value).encode("utf-8"))
+    def store_yaml(self, value: object, *, slot: str = "") -> Digest:
+        """Stores VALUE as YAML text.
+
+        Args:
+            value: Dicts and lists of texts, not changed any more.
+            slot: What kind of value it is, if those of many elements are equal: the last one is remembered.
+        """
+        known = self._last_stored.get(slot) if slot else None
+        if known is not None and known[0] == value:
+            return known[1]
+        digest = self.cas.add_bytes(dump(value).encode("utf-8"))
+        if slot:
+            self._last_stored[slot] = (value, digest)
+        return digest
 
 
 def view_from_bytes(data: bytes) -> ArtifactView | None:

@@ -1,15 +1,18 @@
 """Building one element: sandbox, staging, commands, capture, artifact."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .._exceptions import BstError
+from .._load.elementhost import artifact_name
 from .._load.resolved import ResolvedElement, build_scope
 from .._model.digest import Digest
 from .._model.message import MessageType
 from .._plan.artifactview import ArtifactView, BuildDependencyName, BuildSandboxState
 from .._plan.record import ArtifactState, ElementRecord
+from .._store.turns import Turns
 from ..element import ElementError
 from ..sandbox import SandboxCommandError
 from .artifacts import ArtifactCache
@@ -52,6 +55,8 @@ class Builder:
         self._inputs = inputs
         self._artifacts = artifacts
         self._caches_buildtrees = caches_buildtrees
+        self._last_environment: tuple[dict[str, str], str] = ({}, "{}\n")
+        self._turns = Turns(services.paths.turns)
 
     def build(self, record: ElementRecord) -> BuildResult:
         """Builds the element of RECORD; the build dependencies must be cached, the sources staged.
@@ -61,6 +66,37 @@ class Builder:
         """
         if record.artifact_state is ArtifactState.FAILED and record.artifact is not None:
             return self._replay(record.artifact)
+        assert record.strong_key is not None
+        services = self._services
+
+        def announce(process: int | None) -> None:
+            services.messenger.send(
+                MessageType.INFO,
+                "Waiting for another session that builds this element",
+                detail=None if process is None else f"It is process {process}.",
+                element=record.label,
+            )
+
+        with self._turns.turn(
+            record.strong_key, on_wait=announce, check=services.jobs.control.check
+        ) as has_waited:
+            artifact = self._built_meanwhile(record)
+            if artifact is not None and artifact.is_success:
+                services.messenger.send(
+                    MessageType.INFO, "Another session has built this element", element=record.label
+                )
+                return BuildResult(artifact, None)
+            if artifact is not None and has_waited:
+                return self._replay(artifact)
+            return self._build(record)
+
+    def _built_meanwhile(self, record: ElementRecord) -> ArtifactView | None:
+        """What another process has made of RECORD since the cache was asked for it."""
+        assert record.strong_key is not None
+        name = artifact_name(record.element, record.strong_key)
+        return self._artifacts.load_complete(name) if self._artifacts.records.exists(name) else None
+
+    def _build(self, record: ElementRecord) -> BuildResult:
         element = record.element
         plugin = element.plugin
         record.dynamic_public = element.public.clone()
@@ -95,17 +131,25 @@ class Builder:
         return BuildResult(artifact, error)
 
     def _log_environment(self, record: ElementRecord, sandbox: "LocalSandbox") -> None:
-        from .._load.yamldump import dump
-
         environment = sandbox._environment
         if environment is None:
             environment = record.element.environment
         self._services.messenger.send(
             MessageType.LOG,
             f"Build environment for element {record.element.name}",
-            detail=dump(dict(environment)),
+            detail=self._dump_environment(environment),
             element=record.label,
         )
+
+    def _dump_environment(self, environment: Mapping[str, str]) -> str:
+        """ENVIRONMENT as YAML; most elements have the same."""
+        from .._load.yamldump import dump
+
+        known, text = self._last_environment
+        if environment != known:
+            text = dump(dict(environment))
+            self._last_environment = (dict(environment), text)
+        return text
 
     # caching
 
@@ -174,7 +218,7 @@ class Builder:
             was_workspaced=self._services.has_workspace(element),
             files=files,
             build_dependencies=tuple(self._dependency_name(child) for child in build_scope(element)),
-            public_data=store_yaml(record.dynamic_public.strip_node_info()),
+            public_data=store_yaml(record.dynamic_public.strip_node_info(), slot="public"),
             logs=self._store_log(),
             buildtree=None,
             sources=None,
@@ -183,7 +227,8 @@ class Builder:
                 {
                     "environment": dict(element.environment),
                     "sandbox-config": element.sandbox.key_value(),
-                }
+                },
+                slot="environment",
             ),
             high_diversity_meta=store_yaml({"variables": dict(element.variables.items())}),
         )

@@ -41,7 +41,7 @@ def ensure_captured(cas: "Cas", path: str, digest: Digest, *, mtimes: bool) -> N
     Raises:
         SourceError: It is not, and there is something else at PATH now.
     """
-    if cas.contains_tree(digest):
+    if not cas.missing_blobs(digest):  # and no clean-up takes anything of it any more
         return
     if not os.path.isdir(path) or cas.import_directory(path, mtimes=mtimes) != digest:
         raise BstError(

@@ -75,11 +75,12 @@ def was_killed(log: str) -> bool:
 def count_oom_kills(counters: str) -> int:
     """How many processes the kernel has killed for want of memory since it runs; 0 if it does not tell."""
     try:
-        with open(counters, encoding="ascii") as file:
-            values = dict(line.split() for line in file)
-    except (OSError, ValueError):
+        with open(counters, "rb", buffering=0) as file:
+            text = b"\n" + file.read()
+    except OSError:
         return 0
-    return int(values.get("oom_kill", "0"))
+    value = text.partition(b"\noom_kill ")[2].partition(b"\n")[0]
+    return int(value) if value.isdigit() else 0
 
 
 def has_little_space(directory: str) -> bool:

@@ -23,6 +23,10 @@ class StorePaths:
         return os.path.join(self.cache, "build")
 
     @property
+    def turns(self) -> str:
+        return os.path.join(self.cache, "cas", "turns")
+
+    @property
     def trash(self) -> str:
         return os.path.join(self.cache, "trash")
 
