@@ -95,7 +95,11 @@ def plan_build(
         if not record.is_cached and not record.is_pull_pending
     ):
         # before anything is built: one clear error if no sandbox can be made here
-        app.services.probe.capabilities()
+        capabilities = app.services.probe.capabilities()
+        app.messenger.send(
+            MessageType.DEBUG,
+            f"Sandboxes: {capabilities.bubblewrap}, roots made by {capabilities.method.value}",
+        )
     return required
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from .._model.digest import Digest
 from .._store.cas_directory import CasDirectory
+from .._store.merged_layers import merge_layers
 from ..sandbox import Sandbox, _SandboxFlags
 from .bwrap import HostMount, SandboxView, bubblewrap_options
 from .client import LaunchError, LaunchSpec
@@ -141,7 +142,7 @@ class LocalSandbox(Sandbox):
             return CopiedRoot(cas, directory, tree, protection)
         plan = self._virtual._staging_plan()
         layers = []
-        for number, layer in enumerate(plan.layers):
+        for number, layer in enumerate(merge_layers(cas, plan.layers, plan.private)):
             if layer in plan.private:
                 # gzip, cp and others refuse files that have, or seem to have, a second name
                 path = os.path.join(self._services.scratch_directory, f"{self._run_count}-layer-{number}")

@@ -53,6 +53,8 @@ class Cas:
         self._objects = ObjectStore(self._layout, self._lock, self.usage)
         self._directories: dict[str, TreeDirectory] = {}  # decoded, by hash
         self._entry_count = 0  # in these
+        # what trees give that are laid over each other, by them, bottom first
+        self.merged_trees: dict[tuple[Digest, ...], Digest] = {}
         self._complete: set[str] = set()  # hashes of trees that were seen to be complete
         self._extractor = TreeExtractor(self._layout, self._objects, self._lock, self.read_directory)
 

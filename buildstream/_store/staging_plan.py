@@ -6,7 +6,7 @@ from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory
 from .nodes import DirectoryNode, PeekedEntry, Tree, View
 
-LAYERS_AT_MOST = 400
+LAYERS_AT_MOST = 4000  # deep stacks are merged before they are mounted
 
 
 @dataclass(frozen=True, slots=True)
