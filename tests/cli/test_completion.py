@@ -13,6 +13,7 @@ from tests.testutils.space import TestSpace
 GROUPS = [
     "artifact ",
     "build ",
+    "cache ",
     "graph ",
     "help ",
     "init ",
