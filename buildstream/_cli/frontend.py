@@ -63,8 +63,10 @@ class FrontEnd:
             self._project_name = heading.project[0]
         self._console.show_heading(heading, self._manners.element_format)
 
-    def start_session(self, name: str, scheduler: "Scheduler", total: int) -> None:
-        """From now on jobs run; TOTAL counts all elements of the pipeline."""
+    def start_session(
+        self, name: str, scheduler: "Scheduler", total: int, left_s: "Callable[[], float | None]"
+    ) -> None:
+        """From now on jobs run; TOTAL counts all elements of the pipeline, LEFT_S guesses when they end."""
         from .._model.session import ActiveTask, QueueTally, SessionStatus
 
         started_s = self._messenger.now_s()
@@ -88,6 +90,7 @@ class FrontEnd:
                     ActiveTask(f"{job.queue.action}:{job.record.element.full_name}", now_s - job.started_s)
                     for job in list(scheduler.active)
                 ),
+                left_s=left_s(),
             )
 
         self._session = ExitStack()

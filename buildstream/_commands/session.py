@@ -1,7 +1,7 @@
 """A session: heading, scheduler, summary; what build and source fetch have in common."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,11 +22,12 @@ from .._model.session import (
 from .._plan.record import ElementRecord
 from .._remotespec import RemoteSpec
 from .._schedule.queue import Queue
-from .._schedule.scheduler import SessionResult
+from .._schedule.scheduler import Scheduler, SessionResult
 from .app import App
 from .cleaning import cleaning_in_background
 from .jobs import make_scheduler
 from .loading import LoadedTargets
+from .priorities import time_left
 from .sessionevents import SessionEvents
 from .views import element_views
 
@@ -77,8 +78,8 @@ class Session:
         app.ui.show_heading(self._heading(everything))
         keys_before = {record: record.strong_key for record in pipeline.records}
         scheduler = make_scheduler(app, self.queues, self.order)
-        app.ui.start_session(self.name, scheduler, total)
         events = SessionEvents(app, self.name, self.loaded, self.queues)
+        app.ui.start_session(self.name, scheduler, total, self._guess(events, scheduler))
         pipeline.on_required = lambda record: scheduler.add([record])
         priorities = {element: position for position, element in enumerate(self.order)}
         scheduler.add(sorted(initial, key=lambda record: priorities.get(record.element, 0)))
@@ -96,6 +97,22 @@ class Session:
         # tools read the summary of sessions that nobody watches: it stays as they know it
         times = events.times(elapsed_s) if app.ui.can_ask else None
         self._report(result, total, keys_before, times)
+
+    def _guess(self, events: SessionEvents, scheduler: Scheduler) -> Callable[[], float | None]:
+        """What tells how long the session still takes, for who watches it."""
+        app = self.app
+        is_building = any(queue.action == "Build" for queue in self.queues)
+        left = time_left(app, self.loaded, self.order) if is_building and app.ui.can_ask else None
+        if left is None:
+            return lambda: None
+        events.on_built = left.end
+
+        def left_s() -> float:
+            now_s = app.messenger.now_s()
+            jobs = [job for job in list(scheduler.active) if job.queue.action == "Build"]
+            return left.left_s({job.record.element.full_name: now_s - job.started_s for job in jobs})
+
+        return left_s
 
     def _report(
         self,

@@ -54,6 +54,7 @@ class SessionEvents:
         self._outer = app.messenger.observer
         self._session_log: Observer | None = None
         self._jobs: list[JobFinished] = []
+        self.on_built: Callable[[str], None] | None = None  # told the name of each whose build has ended
         # by element and action
         self._waited_s: dict[tuple[str, str], float] = {}
         self._phases_s: dict[tuple[str, str], dict[str, float]] = {}
@@ -131,6 +132,8 @@ class SessionEvents:
         """Takes down what the summary and the history need; each job is noted in one thread."""
         if isinstance(event, JobFinished):
             self._jobs.append(event)
+            if event.action == "Build" and self.on_built is not None:
+                self.on_built(event.element)
         elif isinstance(event, JobStarted):
             self._waited_s[event.element, event.action] = event.waited_s
         elif isinstance(event, StepFinished) and event.depth == 0:

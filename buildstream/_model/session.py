@@ -130,3 +130,4 @@ class SessionStatus:
     queues: tuple[QueueTally, ...]
     cache: CacheUsage | None  # None while unknown
     tasks: tuple[ActiveTask, ...]
+    left_s: float | None = None  # about how long it still takes; None if nothing is known

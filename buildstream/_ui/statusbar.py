@@ -134,7 +134,14 @@ def _title_spans(status: SessionStatus) -> list[_Span]:
         ("/", LABEL),
         (str(status.total), VALUE),
         (")", LABEL),
+        *_left_spans(status.left_s),
     ]
+
+
+def _left_spans(left_s: float | None) -> list[_Span]:
+    if left_s is None:
+        return []
+    return [(" ", PLAIN), ("about ", LABEL), *_time_spans(left_s), (" left", LABEL)]
 
 
 def _queue_spans(queues: Sequence[QueueTally]) -> list[_Span]:

@@ -1,11 +1,7 @@
 """Which elements come first, and how long all will take, on small graphs with known times."""
 
-from dataclasses import dataclass, field
-from typing import cast
-
 import pytest
 
-from buildstream._load.resolved import ResolvedElement
 from buildstream._plan.durations import (
     JobTime,
     critical_path,
@@ -14,40 +10,7 @@ from buildstream._plan.durations import (
     simulate,
     waited_for,
 )
-
-
-@dataclass(eq=False)
-class Node:
-    """As much of a resolved element as the functions look at."""
-
-    name: str
-    seconds: float
-    index: int
-    build_dependencies: "list[Node]" = field(default_factory=list)
-    runtime_dependencies: "list[Node]" = field(default_factory=list)
-
-
-class Graph:
-    """Elements written as `name seconds: build dependencies / runtime dependencies`."""
-
-    def __init__(self, *lines: str) -> None:
-        self.nodes: dict[str, Node] = {}
-        for line in lines:
-            head, _, tail = line.partition(":")
-            name, seconds = head.split()
-            build, _, runtime = tail.partition("/")
-            node = Node(name, float(seconds), len(self.nodes))
-            node.build_dependencies = [self.nodes[word] for word in build.split()]
-            node.runtime_dependencies = [self.nodes[word] for word in runtime.split()]
-            self.nodes[name] = node
-
-    @property
-    def order(self) -> list[ResolvedElement]:
-        return cast("list[ResolvedElement]", list(self.nodes.values()))
-
-
-def seconds(element: ResolvedElement) -> float:
-    return cast("Node", element).seconds
+from tests.plan.graph import Graph, seconds
 
 
 def test_time_that_remains_after_each() -> None:

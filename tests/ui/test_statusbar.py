@@ -133,3 +133,9 @@ def test_format_size(size_bytes: int, text: str) -> None:
 def test_terminals_without_the_capabilities_have_no_status_bar() -> None:
     with open(os.devnull, "wb") as null:
         assert find_capabilities("no-such-terminal", null.fileno()) is None
+
+
+def test_time_left_follows_the_counts() -> None:
+    status = dataclasses.replace(STATUS, left_s=3725.9)
+    assert " 00:00:21 demo (7/7) about 01:02:05 left " in draw(status, 120)
+    assert " left " not in draw(STATUS, 120)
