@@ -95,9 +95,7 @@ class ArtifactExchange:
         trees = [] if artifact.files is None else [artifact.files]
         if with_buildtrees:
             trees += _optional_trees(artifact)
-        lacking = downloader.fetch_trees(trees)
-        if not lacking:
-            lacking = downloader.fetch_blobs(dict.fromkeys(_metadata(artifact), False))
+        lacking = downloader.fetch_trees(trees, _metadata(artifact))
         if lacking:
             return lacking
         self._artifacts.store_pulled(ref, data, artifact)

@@ -75,15 +75,20 @@ class Channel:
     def call_once(self, method: Any, request: object, cancellation: Cancellation) -> Any:
         """As `call`, without a second attempt."""
         cancellation.check()
-        call = method.future(request, timeout=self.policy.timeout_s, metadata=self.metadata())
-        cancellation.add(call)
+        # a blocking call costs a quarter less than a future, but can be ended only with its channel
+        cancellation.add(self)
         try:
-            return call.result()
-        except (self._grpc.RpcError, self._grpc.FutureCancelledError) as error:
+            return method(request, timeout=self.policy.timeout_s, metadata=self.metadata())
+        except self._grpc.RpcError as error:
             cancellation.check()
             raise error_from_call(error) from error
-        finally:
-            cancellation.remove(call)
+        except ValueError as error:  # the channel is closed
+            cancellation.check()
+            raise RemoteError(f"The connection is closed: {error}", Failure.REFUSED) from error
+
+    def cancel(self) -> None:
+        """Ends all calls, of whomever they are: a job is only ended together with all others."""
+        self.close()
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """The headers of a call."""

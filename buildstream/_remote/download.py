@@ -67,10 +67,10 @@ class Downloader:
                 return None
         return self._cas.read_bytes(digest)
 
-    def fetch_trees(self, roots: Iterable[Digest]) -> Lacking:
-        """Makes all directories and files of the trees ROOTS present in the store.
+    def fetch_trees(self, roots: Iterable[Digest], blobs: Iterable[Digest] = ()) -> Lacking:
+        """Makes all directories and files of the trees ROOTS present in the store, and BLOBS.
 
-        Directories are read level by level, all trees at once; then the files.
+        BLOBS come with the roots. Directories are read level by level, all trees at once; then the files.
 
         Raises:
             RemoteError: The server fails, or a tree is not one that can be staged.
@@ -81,10 +81,8 @@ class Downloader:
         counts: dict[Digest, int] = {}  # entries of each, files and links
         roots = list(dict.fromkeys(roots))
         level: list[Digest] = roots
-        while level:
-            lacking = self._fetch_directories(level)
-            if lacking:
-                return lacking
+        lacking = self._fetch_directories(level, blobs)
+        while level and not lacking:
             below: dict[Digest, None] = {}
             for digest in level:
                 try:
@@ -97,14 +95,17 @@ class Downloader:
                 counts[digest] = len(directory.files) + len(directory.symlinks)
                 below.update(dict.fromkeys(sizes[digest]))
             level = [digest for digest in below if digest not in sizes]
+            lacking = self._fetch_directories(level)
+        if lacking:
+            return lacking
         _check_extent(roots, sizes, counts)
         return self.fetch_blobs(files)
 
-    def _fetch_directories(self, digests: Sequence[Digest]) -> Lacking:
+    def _fetch_directories(self, digests: Sequence[Digest], blobs: Iterable[Digest] = ()) -> Lacking:
         for digest in digests:
             if digest.size > _LARGEST_DIRECTORY_BYTES:
                 raise RemoteError(f"Directory {digest} is too large", Failure.CORRUPT)
-        return self.fetch_blobs(dict.fromkeys(digests, False))
+        return self.fetch_blobs(dict.fromkeys((*blobs, *digests), False))
 
     def fetch_blobs(self, wanted: Mapping[Digest, bool]) -> Lacking:
         """Makes blobs present in the store; the values tell whether they are executable.
