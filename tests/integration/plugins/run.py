@@ -16,10 +16,12 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,12 +131,32 @@ def _last_failure(text: str) -> str:
     return (failures or lines or [""])[-1]
 
 
-def make_project(directory: Path, inputs: Path) -> None:
+@contextmanager
+def served_repositories(inputs: Path) -> Iterator[str]:
+    """The address at which the repositories of INPUTS are served by git itself."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            *("git", "daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1"),
+            *(f"--port={port}", f"--base-path={inputs}"),
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"git://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def make_project(directory: Path, inputs: Path, served: str) -> None:
     """The project with all elements, in DIRECTORY."""
     elements, files = directory / "elements", directory / "files"
     elements.mkdir(parents=True)
     (directory / "project.conf").write_text(
-        f"name: kinds\nmin-version: 2.0\nelement-path: elements\naliases: {{up: 'file://{inputs}/'}}\n{PLUGINS}"
+        "name: kinds\nmin-version: 2.0\nelement-path: elements\n"
+        f"aliases: {{up: 'file://{inputs}/', served: '{served}'}}\n{PLUGINS}"
     )
     for case in (*ELEMENTS, *SOURCES):
         (elements / f"{case.name}.bst").write_text(case.yaml)
@@ -222,10 +244,11 @@ def main() -> int:
     parser.add_argument("--scratch", type=Path)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.scratch) as scratch_name:
-        scratch = Path(scratch_name)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.scratch)))
         make_inputs(scratch / "inputs")
-        make_project(scratch / "project", scratch / "inputs")
+        served = stack.enter_context(served_repositories(scratch / "inputs"))
+        make_project(scratch / "project", scratch / "inputs", served)
         programs = []
         for name, command in (("reference", options.reference), ("candidate", options.candidate)):
             shutil.copytree(scratch / "project", scratch / name, symlinks=True)
