@@ -18,6 +18,9 @@ from .options import (
 from .remotes import RemotePurpose
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._commands.app import App
     from .._remotespec import RemoteSpec
 
 _Remotes = tuple["RemoteSpec", ...]
@@ -31,6 +34,7 @@ _Remotes = tuple["RemoteSpec", ...]
 )
 @artifact_remote_options(RemotePurpose.ALL)
 @source_remote_options(RemotePurpose.ALL)
+@click.option("--watch", "-w", is_flag=True, help="Build again whenever files of open workspaces change")
 @click.option("--retry-failed", "-r", is_flag=True, help="Build again what is cached as a failed build")
 @elements_argument()
 @click.pass_context
@@ -44,6 +48,7 @@ def build(
     ignore_project_artifact_remotes: bool,
     ignore_project_source_remotes: bool,
     retry_failed: bool,
+    watch: bool,
 ) -> None:
     r"""Builds ELEMENTS and what their building needs.
 
@@ -57,20 +62,63 @@ def build(
         build  their build dependencies, not the elements
         run    the elements and their runtime dependencies
         all    the elements and all dependencies
+
+    With --watch, builds again each time files of the workspaces change that
+    ELEMENTS are built from, until you press ^C.
     """
 
-    def run(invocation: Invocation) -> None:
+    def run(invocation: Invocation) -> int:
         from .._commands.build import build
 
+        use_remotes(invocation)
+        if watch:
+            return _build_on_change(
+                invocation, use_remotes, elements=elements, deps=deps, retry_failed=retry_failed
+            )
+        build(invocation.app, elements=elements, deps=deps, retry_failed=retry_failed)
+        return 0
+
+    def use_remotes(invocation: Invocation) -> None:
         invocation.use_remotes(
             artifact_remotes,
             source_remotes,
             ignore_artifact=ignore_project_artifact_remotes,
             ignore_source=ignore_project_source_remotes,
         )
-        build(invocation.app, elements=elements, deps=deps, retry_failed=retry_failed)
 
     execute(context, run)
+
+
+def _build_on_change(
+    invocation: Invocation,
+    use_remotes: "Callable[[Invocation], None]",
+    *,
+    elements: tuple[str, ...],
+    deps: str | None,
+    retry_failed: bool,
+) -> int:
+    import time
+
+    from .._commands.watch import Clockwork, build_on_change
+
+    is_first = True
+
+    def open_app() -> "App":
+        nonlocal is_first
+        if not is_first:
+            invocation.renew_app()
+            use_remotes(invocation)
+        is_first = False
+        return invocation.app
+
+    return build_on_change(
+        open_app,
+        invocation.show_error,
+        Clockwork(time.monotonic, time.sleep),
+        elements=elements,
+        deps=deps,
+        retry_failed=retry_failed,
+    )
 
 
 @click.command()

@@ -151,6 +151,17 @@ class Invocation:
             start_directory=os.path.abspath(self.options.directory or _current_directory()),
         )
 
+    def renew_app(self) -> "App":
+        """A new App in place of the present one: everything is loaded afresh."""
+        self.app.close()
+        self.app = self._make_app()
+        self.app.open_session_log = self.events.open_session_log
+        return self.app
+
+    def show_error(self, error: "BstError") -> int:
+        """Shows ERROR as the end of a command does, and gives the exit status that it deserves."""
+        return _end_with_error(error, self)
+
     def default_element(self, complaint: str) -> str:
         """The element of the workspace that the program was started in.
 

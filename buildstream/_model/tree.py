@@ -215,11 +215,32 @@ def _decode_file(data: bytes, position: int, end: int) -> FileEntry:
             hash_end_of_size = hash_end
         if hash_end_of_size == digest_end and digest_end <= end:
             digest = Digest(data[name_end + 4 : hash_end].decode(), size)
-            if digest_end == end:
-                return FileEntry(name, digest)
-            if digest_end + 2 == end and data[digest_end:end] == b"\x20\x01":
-                return FileEntry(name, digest, True)
+            is_executable = data[digest_end : digest_end + 2] == b"\x20\x01"
+            rest = digest_end + 2 if is_executable else digest_end
+            if rest == end:
+                return FileEntry(name, digest, is_executable)
+            mtime_ns = _canonical_mtime(data, rest, end)
+            if mtime_ns is not None:
+                return FileEntry(name, digest, is_executable, mtime_ns)
     return _decode_any_file(data[position:end])
+
+
+def _canonical_mtime(data: bytes, position: int, end: int) -> int | None:
+    """The time, if it is all that is left of a FileNode, in canonical layout; else None."""
+    length = end - position
+    if length < 7 or data[position] != 0x32 or data[position + 1] != length - 2:
+        return None
+    if data[position + 2] != 0x12 or data[position + 3] != length - 4 or data[position + 4] != 0x08:
+        return None
+    seconds, position = _read_varint(data, position + 5)
+    if seconds >= 1 << 63:
+        return None
+    if position == end:
+        return seconds * _NANOSECONDS
+    if position > end or data[position] != 0x10:
+        return None
+    nanoseconds, position = _read_varint(data, position + 1)
+    return seconds * _NANOSECONDS + nanoseconds if position == end else None
 
 
 def _decode_any_file(node: bytes) -> FileEntry:

@@ -76,7 +76,7 @@ def test_words(line: str, expected: list[str]) -> None:
 
 
 def test_options_not_yet_used() -> None:
-    names = ["--deps", "-d", "--artifact-remote", "--source-remote", "--retry-failed", "-r"]
+    names = ["--deps", "-d", "--artifact-remote", "--source-remote", "--retry-failed", "-r", "--watch", "-w"]
     names += [f"--ignore-project-{kind}-remotes" for kind in ("artifact", "source")]
     assert complete("bst --no-colors build -") == sorted(f"{name} " for name in names)
     left = complete("bst build -r --source-remote x -")
