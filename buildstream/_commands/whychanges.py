@@ -91,7 +91,10 @@ def _change_of_source(element: ResolvedElement, difference: Difference, path: Se
     if source is None:
         return Change(Subject.SOURCE, "sources", difference.old, difference.new)
     inner = [word for word in path[1:] if word not in ("key", "name")]
-    name = " ".join([source.kind, *([".".join(inner)] if inner else [])])
+    # what a person knows the source by
+    nodes = (source.node.value.get(key) for key in ("path", "url"))
+    known_by = next((node.value or "" for node in nodes if isinstance(node, ScalarNode)), "")
+    name = " ".join(word for word in (source.kind, known_by, ".".join(inner)) if word)
     node = _find_scalar(source.node, difference.new) or source.node
     return Change(Subject.SOURCE, name, difference.old, difference.new, place_of(node))
 

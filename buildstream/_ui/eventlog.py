@@ -31,6 +31,8 @@ def event_as_json(event: Event) -> str:
 
 
 def _plain(content: object) -> object:
+    if type(content) is str or type(content) is int:  # most are: no need to look further
+        return content
     if isinstance(content, Enum):
         return content.value
     if isinstance(content, float):

@@ -149,7 +149,7 @@ def test_source(built: TestSpace) -> None:
     chain, change = first(built)
     assert chain == ["app.bst"]
     assert change["subject"] == "source"
-    assert change["name"].startswith("local")
+    assert change["name"] == "local files/app"
     assert place(change) == ("app.bst", 3)
 
 
