@@ -6,6 +6,7 @@ from functools import partial
 
 from .._act.build import Builder
 from .._act.keyinputs import KeyInputStore
+from .._act.retention import WorkspaceProjects
 from .._load.workspaces import changing_workspaces
 from .._load.workspacesource import workspace_directory
 from .._model.message import MessageType
@@ -37,6 +38,8 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
         app.connect(loaded.projects, artifacts=True, sources=True)
         retries = retry_failed or app.settings.retry_failed
         required = plan_build(app, loaded, deps, retries=retries, with_remotes=True)
+    if any(app.services.has_workspace(record.element) for record in loaded.pipeline.records):
+        WorkspaceProjects(app.paths.cache).note(loaded.projects[0].directory)
     queues = _queues(app, loaded, retries=retries)
     session = Session("Build", app, loaded, queues, start_order(app, loaded, deps), started_s)
     session.run(required)
