@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .._messenger import Messenger
-    from .._model.session import SessionHeading, SessionStatus, SessionSummary
+    from .._model.session import CacheUsage, SessionHeading, SessionStatus, SessionSummary
     from .._schedule.job import Job, JobResult
     from .._schedule.scheduler import Decision, Scheduler
     from .._ui.console import Console
@@ -38,6 +38,7 @@ class FrontEnd:
         messenger: Whose clock counts for a session.
         manners: How to behave.
         open_shell: Opens a shell in the failed sandbox of the element with this full name.
+        measure_cache: Tells how full the cache is; called in another thread while a session runs.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class FrontEnd:
         messenger: "Messenger",
         manners: Manners,
         open_shell: Callable[[str], None],
+        measure_cache: "Callable[[], CacheUsage]",
     ) -> None:
         self.can_ask = manners.can_ask
         self.asks_on_failure = manners.asks_on_failure
@@ -53,6 +55,7 @@ class FrontEnd:
         self._messenger = messenger
         self._manners = manners
         self._open_shell = open_shell
+        self._measure_cache = measure_cache
         self._session: ExitStack | None = None
         self._project_name = ""
         self._session_name = ""
@@ -68,7 +71,9 @@ class FrontEnd:
     ) -> None:
         """From now on jobs run; TOTAL counts all elements of the pipeline, LEFT_S guesses when they end."""
         from .._model.session import ActiveTask, QueueTally, SessionStatus
+        from .cachegauge import CacheGauge
 
+        gauge = CacheGauge(self._measure_cache)
         started_s = self._messenger.now_s()
         self._session_name = name
 
@@ -85,7 +90,7 @@ class FrontEnd:
                     )
                     for queue in scheduler.queues
                 ),
-                cache=None,
+                cache=gauge.usage,
                 tasks=tuple(
                     ActiveTask(f"{job.queue.action}:{job.record.element.full_name}", now_s - job.started_s)
                     for job in list(scheduler.active)
@@ -95,6 +100,9 @@ class FrontEnd:
 
         self._session = ExitStack()
         self._session.enter_context(self._console.session(status))
+        if self.can_ask:  # otherwise there is no status bar
+            self._session.callback(gauge.stop)
+            gauge.start()
 
     def tick(self, scheduler: "Scheduler") -> None:
         """Called about once a second while jobs run."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .._load.settings import LoadSettings
     from .._messenger import Messenger
     from .._model.message import ElementLabel
+    from .._model.session import CacheUsage
     from .._remotespec import RemoteSpec
     from .._ui.console import Console
     from .._ui.statusbar import StatusBar
@@ -121,7 +122,12 @@ class Invocation:
             asks_on_failure=self.is_interactive and self.options.on_error is None,
             environment=self.environment,
         )
-        return FrontEnd(self.console, self.messenger, manners, self._open_failed_sandbox)
+        return FrontEnd(self.console, self.messenger, manners, self._open_failed_sandbox, self._measure_cache)
+
+    def _measure_cache(self) -> "CacheUsage":
+        from .._commands.cleaning import cache_usage
+
+        return cache_usage(self.app)
 
     def _open_failed_sandbox(self, name: str) -> None:
         from .._commands.shell import ShellOptions, shell

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from .._exceptions import SandboxError
-from .launcher import HEADER, receive_exactly
+from .launcher import BLOCKED_SIGNALS, HEADER, receive_exactly
 
 if TYPE_CHECKING:
     from .launcher import Request
@@ -203,6 +203,8 @@ class SandboxLauncher:
                     (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
                     (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
                 ],
+                # from the first moment on: ^C while it starts would end it with a traceback
+                setsigmask=BLOCKED_SIGNALS,
             )
         threading.Thread(target=self._receive, args=(ours,), name="sandbox-launcher", daemon=True).start()
         return ours

@@ -1,5 +1,6 @@
 """Questions to the person: plain text on the error stream, answers from standard input."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -54,10 +55,31 @@ class PromptStreams:
     def read_answer(self, prompt: str) -> str:
         """The line entered at PROMPT, stripped; raises EOFError at the end of input."""
         self.write(prompt)
+        if self.input.isatty():
+            _wait_for_input(self.input)
         line = self.input.readline()
         if not line:
             raise EOFError
         return line.strip()
+
+
+def _wait_for_input(stream: TextIO) -> None:
+    """Returns once STREAM can be read, or raises what the handler of a signal raises; for the main thread.
+
+    A signal that comes just before a blocking read would be noticed only after the next input.
+    """
+    import select
+    import signal
+
+    read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    previous = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    try:
+        while stream.fileno() not in select.select([stream.fileno(), read_end], [], [])[0]:
+            os.read(read_end, 4096)  # the handler has run, and the wait goes on
+    finally:
+        signal.set_wakeup_fd(previous)
+        os.close(read_end)
+        os.close(write_end)
 
 
 def read_choice(streams: PromptStreams, choices: Sequence[str], default: str) -> str:

@@ -213,6 +213,7 @@ def test_given_policy_asks_nothing(project: TestSpace) -> None:
 def test_window_is_made_narrower(project: TestSpace) -> None:
     with Terminal(project, columns=120) as terminal:
         terminal.start("build", "endless.bst")
+        terminal.expect("~~~~~~ cache: ")
         terminal.expect("[Build:endless.bst]")
         terminal.resize(40, 10)
 
