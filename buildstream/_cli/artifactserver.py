@@ -50,6 +50,7 @@ _Text = Callable[[str], str | None]  # the value of an option by name
     "--low-watermark", metavar="PERCENT", default="80%", show_default=True, help="What a clean-up leaves"
 )
 @click.option("--instance", "instances", metavar="NAME", multiple=True, help="Instance name to answer to")
+@click.option("--index-only", is_flag=True, help="Keep names alone, of contents that another server keeps")
 @click.option("--metrics", metavar="ADDRESS", help="Serve /metrics and /healthz over HTTP")
 @click.option(
     "--threads",
@@ -133,6 +134,7 @@ def settings_from_options(directory: str, options: dict[str, object]) -> "Server
             reserved=disk_share_from_text(reserved, "2G 5%"),
             low_watermark_percent=watermark_from_text(str(options["low_watermark"])),
         ),
+        index_only=bool(options["index_only"]),
         metrics_address=_metrics_address(metrics) if metrics is not None else None,
         durable=not options["no_sync"],
         threads=int(str(options["threads"])),

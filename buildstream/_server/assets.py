@@ -51,6 +51,8 @@ class Assets:
         records: Of one instance: `blob/<hash>` and `directory/<hash>`.
         instances: Which there are.
         metrics: Counts look-ups.
+        has_contents: Whether the server keeps the contents too; otherwise
+            nobody knows what is missing.
     """
 
     def __init__(
@@ -60,12 +62,15 @@ class Assets:
         records: Callable[[str], Records],
         instances: Instances,
         metrics: Metrics,
+        *,
+        has_contents: bool = True,
     ) -> None:
         self._storage = storage
         self._completeness = completeness
         self._records = records
         self._instances = instances
         self._metrics = metrics
+        self._has_contents = has_contents
 
     def methods(self) -> list[Method]:
         """What it serves."""
@@ -128,6 +133,8 @@ class Assets:
         return oldest is None or _nanoseconds(record.pushed_at) >= _nanoseconds(oldest)
 
     def _missing(self, instance: str, name: str, record: AssetRecord) -> Digest | None:
+        if not self._has_contents:
+            return None
         return _missing_of_record(self._completeness, instance, name, record)
 
     # --- Push
@@ -136,9 +143,8 @@ class Assets:
         """Makes URIs stand for a blob."""
         instance = self._check(request)
         digest = digest_from(request.blob_digest)
-        blobs = [digest, *map(digest_from, request.references_blobs)]
-        for blob in blobs:
-            self._require(None if self._storage.use(blob) else blob)
+        for blob in (digest, *map(digest_from, request.references_blobs)):
+            self._require_blob(blob)
         trees = list(map(digest_from, request.references_directories))
         self._push("blob", instance, request, digest, self._complete_trees(request, digest, trees))
         return PushBlobResponse()
@@ -148,10 +154,11 @@ class Assets:
         instance = self._check(request)
         digest = digest_from(request.root_directory_digest)
         trees = [digest, *map(digest_from, request.references_directories)]
-        for tree in trees:
-            self._require(self._completeness.missing_of_tree(tree))
+        if self._has_contents:
+            for tree in trees:
+                self._require(self._completeness.missing_of_tree(tree))
         for blob in map(digest_from, request.references_blobs):
-            self._require(None if self._storage.use(blob) else blob)
+            self._require_blob(blob)
         self._push("directory", instance, request, digest, trees)
         return PushDirectoryResponse()
 
@@ -160,6 +167,8 @@ class Assets:
 
         Clients push artifacts whose build tree they have in part only.
         """
+        if not self._has_contents:
+            return trees
         required = set(trees)
         if any(uri.startswith(_ARTIFACT_URI) for uri in request.uris):
             try:
@@ -175,6 +184,10 @@ class Assets:
             elif tree in required:
                 self._require(missing)
         return complete
+
+    def _require_blob(self, blob: Digest) -> None:
+        if self._has_contents and not self._storage.use(blob):
+            self._require(blob)
 
     def _require(self, missing: Digest | None) -> None:
         if missing is not None:

@@ -26,7 +26,7 @@ from .storage import Storage
 from .uploads import Uploads
 
 _SERVICE = "google.bytestream.ByteStream"
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 128 << 10  # what a client loses of at most when a connection breaks
 _Write = Callable[[int, bytes], None]  # offset in the stream, data
 
 

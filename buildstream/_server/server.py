@@ -102,14 +102,18 @@ class ArtifactServer:
         storage, completeness, metrics = self._storage, self._completeness, self._metrics
         of_assets, of_actions = self._records["assets"], self._records["actions"]
         self._health = Health(lambda: frozenset(method.service for method in self._methods))
-        return [
-            *Capabilities(instances).methods(),
-            *Contents(storage, instances, metrics).methods(),
-            *ByteStreams(storage, self._uploads, instances, metrics).methods(),
-            *Actions(storage, completeness, of_actions.__getitem__, instances, metrics).methods(),
-            *Assets(storage, completeness, of_assets.__getitem__, instances, metrics).methods(),
-            *self._health.methods(),
-        ]
+        is_index = self._settings.index_only
+        assets = Assets(
+            storage, completeness, of_assets.__getitem__, instances, metrics, has_contents=not is_index
+        )
+        methods = [*Capabilities(instances).methods(), *assets.methods(), *self._health.methods()]
+        if not is_index:
+            methods += [
+                *Contents(storage, instances, metrics).methods(),
+                *ByteStreams(storage, self._uploads, instances, metrics).methods(),
+                *Actions(storage, completeness, of_actions.__getitem__, instances, metrics).methods(),
+            ]
+        return methods
 
     @property
     def is_open_to_all(self) -> bool:

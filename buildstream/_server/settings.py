@@ -61,6 +61,7 @@ class ServerSettings:
     tokens: str | None = None  # path of the file with tokens; None: none are asked for
     anonymous_right: Right = Right.NONE  # of clients without a token, where there are tokens
     quota: Quota = field(default_factory=Quota)
+    index_only: bool = False  # keep names alone, of contents that are elsewhere
     metrics_address: str | None = None  # HOST:PORT
     fresh_s: float = 60.0  # how exact times of use are; what is used more recently is not deleted
     durable: bool = True  # whether what was confirmed survives a loss of power

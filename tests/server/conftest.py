@@ -9,6 +9,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
+from buildstream._config.values import DiskShare
 from buildstream._model.digest import Digest, digest_from_bytes
 from buildstream._model.tree import DirectoryEntry, FileEntry, TreeDirectory, encode_directory
 from buildstream._protos.build.bazel.remote.asset.v1 import remote_asset_pb2_grpc as asset_grpc
@@ -17,7 +18,7 @@ from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution
 from buildstream._protos.google.bytestream import bytestream_pb2 as streams
 from buildstream._protos.google.bytestream import bytestream_pb2_grpc as streams_grpc
 from buildstream._server.server import ArtifactServer
-from buildstream._server.settings import ListenAddress, Right, ServerSettings
+from buildstream._server.settings import ListenAddress, Quota, Right, ServerSettings
 
 PUSH = (ListenAddress("127.0.0.1:0", Right.PUSH),)
 DEADLINE_S = 120.0  # of calls in tests
@@ -130,6 +131,7 @@ class Servers:
             "durable": False,
             "grace_s": 5.0,
             "fresh_s": 0.0,
+            "quota": Quota(reserved=DiskShare(size_bytes=0, percent=None)),
             **changes,
         }
         server = ArtifactServer(ServerSettings(**settings), self.log.append, self.clock)

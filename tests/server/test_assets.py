@@ -173,3 +173,11 @@ def test_results_of_actions_are_kept_while_their_outputs_are(servers: Servers, c
     servers.objects(lost)[0].unlink()
     assert status_of(lambda: client.actions.GetActionResult(get))[0] is StatusCode.NOT_FOUND
     assert status_of(lambda: client.actions.UpdateActionResult(update))[0] is StatusCode.FAILED_PRECONDITION
+
+
+def test_an_index_keeps_names_of_contents_that_are_elsewhere(servers: Servers) -> None:
+    client = servers.start(index_only=True)
+    elsewhere = digest_from_bytes(b"elsewhere")
+    push(client, elsewhere, ARTIFACT_URI, references_directories=[message(elsewhere)])
+    assert fetched(client, ARTIFACT_URI) == (ARTIFACT_URI, elsewhere.hash)
+    assert status_of(lambda: client.missing(elsewhere))[0] is StatusCode.UNIMPLEMENTED

@@ -1,6 +1,6 @@
 """Disk space: what was not used for longest goes, and what is too much is refused."""
 
-import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from buildstream._model.digest import digest_from_bytes
 from buildstream._protos.build.bazel.remote.asset.v1 import remote_asset_pb2 as asset
 from buildstream._server.settings import Quota
 from buildstream._server.space import Space, Volume, disk_size
+from buildstream._store.cas import Cas
 from tests.server.conftest import Client, Servers, message, status_of, upload_name
 
 KIB = 1 << 10
@@ -61,29 +62,14 @@ def test_names_go_with_what_they_stand_for(servers: Servers) -> None:
     assert status_of(lambda: client.fetch.FetchDirectory(request))[0] is StatusCode.NOT_FOUND
 
 
-def test_what_is_fetched_by_name_is_complete_while_the_cache_is_being_cleaned(servers: Servers) -> None:
-    """An asset that is used all the time never goes, and what the server names is there."""
-    client = servers.start(quota=quota(400))
-    tree = client.upload_tree({f"file-{n}": blob(n) for n in range(5)})
-    client.push.PushDirectory(asset.PushDirectoryRequest(uris=["urn:a"], root_directory_digest=message(tree)))
-    done = threading.Event()
-
-    def fill() -> None:
-        for number in range(1000, 1200):
-            client.upload(blob(number))
-        done.set()
-
-    thread = threading.Thread(target=fill)
-    thread.start()
-    request = asset.FetchDirectoryRequest(uris=["urn:a"])
-    rounds = 0
-    while not done.is_set():
-        client.fetch.FetchDirectory(request)
-        for number in range(5):
-            assert client.read(digest_from_bytes(blob(number))) == blob(number)
-        rounds += 1
-    thread.join()
-    assert rounds
+def test_what_is_used_while_a_clean_up_looks_around_stays(tmp_path: Path) -> None:
+    cas = Cas(str(tmp_path / "cas"), durable=False)
+    used, unused = cas.add_bytes(b"used"), cas.add_bytes(b"unused")
+    seen = list(cas.uses())
+    cas.note_uses_since(time.time_ns())
+    assert cas.claim(used)
+    assert [use.size_bytes for use in cas.remove_unused(seen)] == [len(b"unused")]
+    assert (cas.contains(used), cas.contains(unused)) == (True, False)
 
 
 def test_uploads_that_were_given_up_do_not_count(servers: Servers) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 _REPOSITORY = Path(__file__).parents[2]
 _LISTENING = re.compile(r"Listening on (\S+)")
 _START = "from buildstream._cli.artifactserver import run; run()"
@@ -48,7 +50,9 @@ class ArtifactServer:
         expected = sum(word in {"--bind", "--bind-push", "--port", "--metrics"} for word in arguments)
         with self._changed:
             self._changed.wait_for(lambda: len(self.addresses) == expected or self._is_ended, timeout=120)
-        assert len(self.addresses) == expected, "".join(self.lines)
+        if len(self.addresses) != expected:
+            self.kill()
+            pytest.fail("".join(self.lines))
 
     _is_ended = False
 

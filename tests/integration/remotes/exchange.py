@@ -370,7 +370,9 @@ def buildgrid(directory: Path, program: str) -> Iterator[Remote]:
         stack.enter_context(
             child([program, "server", "start", str(config)], directory.with_suffix(".log"), port)
         )
-        index = stack.enter_context(artifact_server(directory / "index"))
+        index = stack.enter_context(
+            artifact_server(directory / "index", "--index-only", "--bind-push", "127.0.0.1:0")
+        )
         yield Remote("BuildGrid", f"http://127.0.0.1:{port}", f"http://{index.addresses[0]}")
 
 
