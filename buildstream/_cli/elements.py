@@ -211,6 +211,7 @@ def show(
     help="Show a file or directory of the host at a path of the sandbox",
 )
 @click.option("--isolate", is_flag=True, help="Isolate as strictly as a build")
+@click.option("--live", is_flag=True, help="See the workspace itself and change it, not a copy; with --build")
 @click.option("--use-buildtree", "-t", is_flag=True, help="See what the build left behind; implies --build")
 @artifact_remote_options(RemotePurpose.ALL)
 @source_remote_options(RemotePurpose.ALL)
@@ -227,6 +228,7 @@ def shell(
     *,
     build: bool,
     isolate: bool,
+    live: bool,
     use_buildtree: bool,
     ignore_project_artifact_remotes: bool,
     ignore_project_source_remotes: bool,
@@ -257,6 +259,7 @@ def shell(
                 uses_buildtree=use_buildtree,
                 mounts=host_mounts,
                 is_isolated=isolate,
+                is_live=live,
             ),
         )
 

@@ -11,6 +11,7 @@ from .._act.virtualroot import staged_sandbox
 from .._exceptions import AppError, BstError
 from .._load.resolved import ResolvedElement, build_scope, run_scope
 from .._load.targets import Targets, classify
+from .._load.workspacesource import workspace_directory
 from .._model.message import ElementLabel, MessageType
 from .._plan.artifactview import ArtifactView
 from .._plan.record import ElementRecord
@@ -35,6 +36,7 @@ class ShellOptions:
     uses_buildtree: bool = False  # the files that the build of the cached artifact left
     mounts: tuple[tuple[str, str], ...] = ()  # host path, and where it is to be seen
     is_isolated: bool = False  # as isolated as a build
+    is_live: bool = False  # the directory of the workspace itself, where its files would be staged
     may_pull: bool = True  # whether what is missing is asked of remotes; not while a session runs
 
 
@@ -65,6 +67,8 @@ class _Shell:
         loaded = self._load(targets)
         record = loaded.pipeline.record(loaded.targets[0])
         with self._staged(loaded, record) as sandbox:
+            if self._options.is_live:
+                _mount_workspace(record.element, sandbox)
             return self._enter(record.label, sandbox)
 
     def _run_for_artifact(self, target: str) -> int:
@@ -218,6 +222,14 @@ class _Shell:
             if not os.path.isabs(path):
                 raise AppError(f"The place of a mount must be an absolute path: {path}")
             sandbox._add_host_mount(os.path.abspath(host_path), path)
+
+
+def _mount_workspace(element: ResolvedElement, sandbox: "LocalSandbox") -> None:
+    """Shows the workspace of ELEMENT at its build root, to be changed from inside."""
+    directory = workspace_directory(element)
+    if directory is None:
+        raise AppError(f"{element.full_name} has no open workspace to be shown live", reason="no-workspace")
+    sandbox._add_host_mount(directory, element.variables.get("build-root") or "/")
 
 
 def _check_cached(loaded: LoadedTargets, needed: Sequence[ResolvedElement]) -> None:

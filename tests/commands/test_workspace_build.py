@@ -165,3 +165,12 @@ def test_closing_gives_the_former_key_back(built: TestSpace) -> None:
     built.bst("workspace", "close", "a.bst")
     assert built.keys("a.bst")["a.bst"] != workspaced
     assert built.states("a.bst")["a.bst"] == "buildable"
+
+
+def test_live_shell_changes_the_workspace(built: TestSpace) -> None:
+    built.bst("shell", "--build", "a.bst", "--", "sh", "-c", "echo copy > copy")
+    built.bst("shell", "--build", "--live", "a.bst", "--", "sh", "-c", "cat input > live")
+    assert built.tree("a") == [".bstproject.yaml", "input", "live"]
+    assert built.read("a/live") == "one\n"
+    result = built.bst("shell", "--build", "--live", "tool.bst", "--", "true", expect=255)
+    assert "tool.bst has no open workspace" in result.stderr
