@@ -53,6 +53,8 @@ class AssetClient:
                     "Please check remote configuration.",
                     Failure.REFUSED,
                 ) from error
+            if not error.status:
+                raise  # it was never asked
             raise RemoteError(
                 f"Remote initialisation failed with status {error}", error.failure, status=error.status
             ) from error

@@ -164,6 +164,12 @@ def test_a_missing_certificate_is_named(waits: "Waits", tmp_path: Path) -> None:
     assert caught.value.reason == "load-remote-creds-failed"
 
 
+def test_a_missing_token_is_named(url: str, waits: "Waits", tmp_path: Path) -> None:
+    spec = RemoteSpec(url, auth=RemoteAuth(access_token=str(tmp_path / "absent")))
+    with pytest.raises(RemoteError, match=r"^Failed to load credentials file: .*absent$"):
+        Remote(spec, waits.effects).open(Cancellation())
+
+
 def test_remotes_that_can_not_be_used_are_told_once(server: CacheServer, url: str, waits: "Waits") -> None:
     """Of two remotes one refuses; the other one is used, and nobody asks the first again."""
     told: list[str] = []
