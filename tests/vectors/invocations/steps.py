@@ -41,7 +41,8 @@ class Step:
         environment: Variables to add.
         write: Files to write before, by path below the project; None removes one.
         tree: A directory or tarball below the project that is part of the answer.
-        reads: Of standard output only the names of options are compared: a help text.
+        reads: How standard output is compared: as a "text", as "lines" in any order, which is that of the
+            file system, by the "options" of a help text, or "nothing" of it.
         differs: Why the answer is meant to be another one than that of BuildStream 2.8.
         instead: What the answer is then, as far as it differs.
     """
@@ -166,10 +167,12 @@ def perform(step: Step, project: Path, run: Runner, *, masks_keys: bool) -> Answ
         stdout = "\n".join(sorted(_option_names(stdout + result.stderr))) + "\n"
     elif step.reads == "nothing":
         stdout = ""
+    elif step.reads == "lines":
+        stdout = "".join(sorted(stdout.splitlines(keepends=True)))
     return Answer(
         status=result.status,
         stdout=mask(stdout),
-        error="" if step.reads != "text" else mask(_last_words(result.stderr)),
+        error="" if step.reads not in ("text", "lines") else mask(_last_words(result.stderr)),
         tree=None if step.tree is None else _tree(project / step.tree),
     )
 
