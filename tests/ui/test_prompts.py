@@ -11,6 +11,7 @@ from buildstream._ui.prompts import (
     TextQuestion,
     ask_after_failure,
     ask_after_interrupt,
+    ask_for_consent,
     ask_text,
     read_choice,
 )
@@ -146,3 +147,17 @@ def test_text_question_without_default_needs_an_answer() -> None:
         "\n\033[33mT\033[0m\n\033[36m\033[2m-\033[0m\n\n\033[2m  E\033[0m\n\n"
         "\033[33mProject name\033[0m: \033[33mProject name\033[0m: "
     )
+
+
+@pytest.mark.parametrize(
+    ("answers", "agrees"),
+    [("yes\n", True), ("y\n", True), ("no\n", False), ("\n", False), ("", False), ("maybe\nyes\n", True)],
+)
+def test_consent_is_given_in_words(answers: str, agrees: bool) -> None:
+    streams, output = make_streams(answers)
+    assert ask_for_consent(streams, "This goes:\n  /a\n") is agrees
+    assert "This goes:\n  /a\n\nAre you sure?\nChoice: [no]: " in output.getvalue()
+
+
+def test_interrupt_is_no_consent() -> None:
+    assert not ask_for_consent(PromptStreams(InterruptedInput(), io.StringIO()), "?\n")
