@@ -7,8 +7,8 @@ wait for sandboxes and downloads in threads of their own; nothing is forked.
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -139,7 +139,12 @@ class Scheduler:
             return self.result  # nothing to do: no event loop, no threads
         import asyncio
 
-        asyncio.run(self._run())
+        # an interrupt while asyncio sets itself up, or tears down, would leave a loop that complains
+        previous = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            asyncio.run(self._run())
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, previous)
         return self.result
 
     async def _run(self) -> None:
@@ -153,7 +158,7 @@ class Scheduler:
             **dict.fromkeys(ENDING_SIGNALS, self._on_ending_signal),
         }
         self._signals = SessionSignals(self._loop, actions)
-        with self._signals.installed():
+        with self._signals.installed(), _interrupts_allowed():
             self._start_jobs()
             while self.active and self._loop.time() < self._give_up_s:
                 with suppress(asyncio.TimeoutError):
@@ -338,3 +343,13 @@ class Scheduler:
         self.suspend()
         self._signals.stop_process()
         self.resume()
+
+
+@contextmanager
+def _interrupts_allowed() -> Iterator[None]:
+    """The block in which ^C comes through."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
