@@ -53,10 +53,6 @@ class LaunchError(SandboxError):
         self.failure = failure
 
 
-# after how long a waiting thread looks for interrupts at the latest
-_ATTENTION_S = 1.0
-
-
 class RunningSandbox:
     """A program that was started; all methods can be called from any thread, and after its end."""
 
@@ -80,9 +76,7 @@ class RunningSandbox:
             SandboxError: the sandbox was ended from outside, so that the status says
                 nothing about the command; or the launcher is gone.
         """
-        # Until Python 3.12, an interrupt just before waiting may stay unnoticed until the wait is over.
-        while not self._ended.wait(_ATTENTION_S):
-            pass
+        self._ended.wait()
         if self._wait_status is None:
             raise SandboxError("The program that starts sandboxes ended unexpectedly", reason="launcher-lost")
         if self._was_ended and self._wait_status != 0:
