@@ -1,6 +1,7 @@
 """Settings and fixtures of all tests."""
 
 import os
+import signal
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,10 @@ _MEMORY_DIRECTORY = "/dev/shm"
 
 def pytest_configure() -> None:
     """Keeps the person's own settings out of the tests, and temporary files in memory if possible."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        # ignored by what a shell starts in the background, and by all that inherits it
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     for name in list(os.environ):
         if name.startswith(("BST_", "_BST_", "XDG_")):
             del os.environ[name]
