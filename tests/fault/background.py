@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class Background:
         self, space: TestSpace, *arguments: str, prefix: Sequence[str] = (), name: str = "background"
     ) -> None:
         _adopt_orphans()
+        # such as the helper of multiprocessing in tests before this one
+        self._strangers = frozenset(_children(os.getpid()))
         self._output_file = space.directory / f"{name}.log"
         self._logs = space.cache_directory / "logs"
         self._old_sizes = {path: path.stat().st_size for path in self._logs.rglob("*.log")}
@@ -106,9 +108,9 @@ class Background:
         if not self.has_ended(PATIENCE_S):
             self.process.kill()
             self.process.wait()
-            pytest.fail(f"did not end; leaves {_reap_orphans(1.0)}\n{self.output()}")
+            pytest.fail(f"did not end; leaves {_reap_orphans(1.0, self._strangers)}\n{self.output()}")
         duration_s = time.monotonic() - self._started_s
-        return Ended(self.process.returncode, self.output(), duration_s, _reap_orphans(1.0))
+        return Ended(self.process.returncode, self.output(), duration_s, _reap_orphans(1.0, self._strangers))
 
     def children(self) -> list[int]:
         """The processes that the program itself has started."""
@@ -158,11 +160,14 @@ def _adopt_orphans() -> None:
     assert result == 0
 
 
-def _reap_orphans(limit_s: float) -> tuple[str, ...]:
-    """Waits until this process has no children; kills and names those that last longer than LIMIT_S."""
+def _reap_orphans(limit_s: float, strangers: Collection[int]) -> tuple[str, ...]:
+    """Waits until this process has no children but STRANGERS.
+
+    Kills and names those that last longer than LIMIT_S.
+    """
     deadline = time.monotonic() + limit_s
     leftovers: list[str] = []
-    while children := _children(os.getpid()):
+    while children := [pid for pid in _children(os.getpid()) if pid not in strangers]:
         pid = children[0]
         left_ms = max(0, int((deadline - time.monotonic()) * 1000))
         if not _ends_within(pid, left_ms):

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,19 +13,10 @@ import pytest
 from buildstream._exceptions import SandboxError
 from buildstream._sandbox.client import RunningSandbox
 from tests.sandbox.conftest import BUILD_ROOT, SandboxRig
-
-PATIENCE_S = 20
+from tests.testutils.waiting import wait_until
 
 # two processes, one of them in a session of its own; `made` tells that both run
 SCRIPT = "setsid sh -c 'while true; do true; done' {mark} & touch made; while true; do true; done"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Returns when CONDITION is true; fails after a long time."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        os.sched_yield()
 
 
 def states_of(mark: str) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from buildstream._exceptions import SandboxError
 from buildstream._sandbox.client import LaunchError, LaunchSpec, RunningSandbox, SandboxLauncher
+from tests.testutils.waiting import wait_until
 
 
 @pytest.fixture
@@ -82,6 +83,11 @@ def test_ended_program_has_no_status(launcher: SandboxLauncher, end: "type") -> 
     assert caught.value.reason == "sandbox-terminated"
 
 
+def state_of(pid: int) -> str:
+    """The state of a process, for example "T" if it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").split()[2]
+
+
 def test_stopped_program_continues(launcher: SandboxLauncher) -> None:
     reading, writing = os.pipe()
     # the child has a session of its own, so that no signal to a process group reaches it
@@ -90,12 +96,10 @@ def test_stopped_program_continues(launcher: SandboxLauncher) -> None:
     with open(reading, encoding="ascii") as output:
         child = int(output.readline())
         running.suspend()
-        # a request that is answered was handled after the one before
-        shell(launcher, "true").wait()
-        assert Path(f"/proc/{child}/stat").read_text(encoding="ascii").split()[2] == "T"
+        # on another processor it may take a moment to stop
+        wait_until(lambda: state_of(child) == "T")
         running.resume()
-        shell(launcher, "true").wait()
-        assert Path(f"/proc/{child}/stat").read_text(encoding="ascii").split()[2] != "T"
+        wait_until(lambda: state_of(child) != "T")
         running.kill()
 
 
