@@ -278,13 +278,25 @@ def _save(path: str, directories: dict[str, _Remembered]) -> None:
     _forget_old(os.path.dirname(path))
 
 
-_KEPT_FOR_S = 60 * 24 * 3600
+_DAY_S = 24 * 3600
+_KEPT_FOR_S = 60 * _DAY_S
+_SWEPT = "swept"  # the file whose time says when old records were deleted
 
 
 def _forget_old(directory: str) -> None:
-    """Deletes what was remembered of directories that nobody has captured for long."""
-    oldest_s = time.time() - _KEPT_FOR_S
-    with suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.stat().st_mtime < oldest_s:
-                os.unlink(entry.path)
+    """Deletes, once a day, records that have not been written for long.
+
+    Costs one system call on other occasions: a project may have thousands of records.
+    """
+    now_s = time.time()
+    swept = os.path.join(directory, _SWEPT)
+    with suppress(OSError):
+        with suppress(FileNotFoundError):
+            if os.stat(swept).st_mtime > now_s - _DAY_S:
+                return
+        with open(swept, "wb"):
+            os.utime(swept, (now_s, now_s))
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.stat().st_mtime < now_s - _KEPT_FOR_S:
+                    os.unlink(entry.path)

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ _SETTLED = Path(__file__).parents[1] / "vectors"
 
 def records(cas: Cas) -> list[Path]:
     """The files in which is kept what was seen."""
-    return sorted((Path(cas.directory).parent / "stats").iterdir())
+    directory = Path(cas.directory).parent / "stats"
+    return sorted(path for path in directory.iterdir() if path.name != "swept")
 
 
 def check(cas: Cas, path: Path) -> None:
@@ -41,6 +43,26 @@ def test_damaged_record_is_ignored(cas: Cas, damage: bytes | None) -> None:
     data = record.read_bytes()
     record.write_bytes(data[:-1] + bytes([data[-1] ^ 1]) if damage is None else damage)
     assert cas.recapture_directory(str(_SETTLED)) == digest
+
+
+def test_old_records_are_deleted_once_a_day(cas: Cas, tmp_path: Path) -> None:
+    def capture(name: str) -> None:
+        (tmp_path / name).mkdir()
+        cas.recapture_directory(str(tmp_path / name))
+
+    def age(path: Path, days: int) -> None:
+        then_s = time.time() - days * 24 * 3600
+        os.utime(path, (then_s, then_s))
+
+    capture("one")
+    (old,) = records(cas)
+    age(old, 61)
+    capture("two")
+    assert old.exists()
+    age(old.parent / "swept", 2)
+    capture("three")
+    assert not old.exists()
+    assert len(records(cas)) == 2
 
 
 def test_edits_of_the_same_size_at_the_same_time(cas: Cas, tmp_path: Path) -> None:
