@@ -73,8 +73,8 @@ class _Capture:
         if threads > 1:
             from concurrent.futures import ThreadPoolExecutor
 
-            objects = self._objects
-            with ThreadPoolExecutor(threads, "capture", objects.count_for, (objects.stored,)) as pool:
+            writer = self._objects.writer
+            with ThreadPoolExecutor(threads, "capture", writer.count_for, (writer.stored,)) as pool:
                 list(pool.map(self._store_file, large))
         else:
             for file in large:

@@ -1,18 +1,18 @@
 """The content store of a cache directory: blobs, trees, and trees extracted to the host."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from .._exceptions import CASError
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
-from .._model.tree import TreeDecodeError, TreeDirectory, decode_directory, encode_directory
+from .._model.tree import TreeDirectory
 from .adopt import TreeAdopter
 from .capture import capture_directory, capture_overlay, require_directory
 from .cleanup import Cleaner, RecordSet
+from .directories import DirectoryStore
 from .extract import TreeExtractor
+from .flushing import Flusher
 from .layout import StoreLayout, storage_errors
 from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
@@ -24,8 +24,6 @@ from .usage import StoreLimits, StoreUsage
 if TYPE_CHECKING:
     from .check import StoreCheck
     from .incoming import IncomingBlob
-
-_ENTRIES_KEPT = 500_000  # of decoded directories, some 300 bytes each
 
 
 class Cas:
@@ -49,13 +47,11 @@ class Cas:
         self._session: Session | None = None
         self.usage = StoreUsage(self._layout, limits or StoreLimits())
         self._durable = durable
-        self._flushing = Lock()
         self._objects = ObjectStore(self._layout, self._lock, self.usage)
-        self._directories: dict[str, TreeDirectory] = {}  # decoded, by hash
-        self._entry_count = 0  # in these
+        self._trees = DirectoryStore(self._objects)
+        self._flusher = Flusher(self._layout.objects, self._objects.writer)
         # what trees give that are laid over each other, by them, bottom first
         self.merged_trees: dict[tuple[Digest, ...], Digest] = {}
-        self._complete: set[str] = set()  # hashes of trees that were seen to be complete
         self._extractor = TreeExtractor(self._layout, self._objects, self._lock, self.read_directory)
 
     @property
@@ -79,7 +75,7 @@ class Cas:
     @property
     def stored_bytes(self) -> int:
         """The size of all new blobs that the calling thread has stored since it runs."""
-        return self._objects.stored.total_bytes
+        return self._objects.writer.stored.total_bytes
 
     @property
     def incoming_directory(self) -> str:
@@ -178,7 +174,7 @@ class Cas:
             CASError: It can't be renamed.
         """
         with storage_errors("store", path):
-            self._objects.publish(descriptor, path, digest, executable=False)
+            self._objects.writer.publish(descriptor, path, digest, executable=False)
 
     def open(self, digest: Digest) -> int:
         """A descriptor for reading a blob, whose content is not verified.
@@ -217,7 +213,7 @@ class Cas:
 
     def add_directory(self, directory: TreeDirectory) -> Digest:
         """Stores a directory, not what its entries refer to, and gives its digest."""
-        return self._objects.add_bytes(encode_directory(directory))
+        return self._trees.add(directory)
 
     def read_directory(self, digest: Digest) -> TreeDirectory:
         """The decoded directory with this digest; decoded ones are kept.
@@ -225,15 +221,7 @@ class Cas:
         Raises:
             CASError: The blob is absent, corrupt or no directory.
         """
-        known = self._directories.get(digest.hash)
-        if known is not None:
-            return known
-        try:
-            directory = decode_directory(self._objects.read_bytes(digest))
-        except TreeDecodeError as error:
-            raise CASError(f"Blob {digest} is not a directory: {error}") from error
-        self._keep(digest, directory)
-        return directory
+        return self._trees.read(digest)
 
     def contains_tree(self, digest: Digest) -> bool:
         """Whether all directories and files of the tree are present.
@@ -241,20 +229,18 @@ class Cas:
         Remembers the complete trees and subtrees it has seen until
         `forget_presence`.  Costs a system call for each blob the first time.
         """
-        return next(self._missing_blobs(digest), None) is None
+        return self._trees.contains_tree(digest)
 
     def missing_blobs(self, digest: Digest) -> list[Digest]:
         """What is missing of a tree, as far as the directories that are present tell; each blob once.
 
         What is not missing is claimed, so that the tree is complete once these are added.
         """
-        return list(dict.fromkeys(self._missing_blobs(digest, contains=self._objects.claim)))
+        return self._trees.missing_blobs(digest)
 
     def forget_presence(self) -> None:
         """Forgets which trees were complete, after blobs were deleted."""
-        self._complete.clear()
-        self._directories.clear()
-        self._entry_count = 0
+        self._trees.forget_presence()
 
     def import_directory(self, path: str, *, mtimes: bool = False, consume: bool = False) -> Digest:
         """Stores a host directory and gives the digest of the tree.
@@ -422,66 +408,9 @@ class Cas:
         To be called before a record is written that makes it reachable.  Does
         nothing if nothing was added, or if the store is not durable.
         """
-        if not self._durable:
-            return
-        with self._flushing:  # a second caller waits until the first has written the data of both
-            if self._objects.has_unflushed:
-                self._objects.has_unflushed = False
-                _sync_file_system(self._layout.objects)
+        if self._durable:
+            self._flusher.flush()
 
     def new_temporary_path(self) -> str:
         """A path on the file system of the store where nothing is, for a file to be added."""
         return self._layout.new_path(self._layout.temporary)
-
-    # --- Internals
-
-    def _keep(self, digest: Digest, directory: TreeDirectory) -> None:
-        if self._entry_count > _ENTRIES_KEPT:
-            self._directories.clear()
-            self._entry_count = 0
-        self._directories[digest.hash] = directory
-        self._entry_count += 1 + sum(map(len, directory[:3]))
-
-    def _missing_blobs(
-        self, digest: Digest, contains: Callable[[Digest], bool] | None = None
-    ) -> Iterator[Digest]:
-        """Yields missing blobs of a tree, perhaps several times; notes it as complete if there are none."""
-        contains = contains or self._objects.contains
-        visited: set[str] = set()
-        waiting = [digest]
-        is_complete = True
-        while waiting:
-            current = waiting.pop()
-            if current.hash in visited or current.hash in self._complete:
-                continue
-            visited.add(current.hash)
-            if not contains(current):
-                is_complete = False
-                yield current
-                continue
-            try:
-                directory = self.read_directory(current)
-            except CASError:  # damaged, and in quarantine now
-                is_complete = False
-                yield current
-                continue
-            for file in directory.files:
-                if not contains(file.digest):
-                    is_complete = False
-                    yield file.digest
-            waiting.extend(subdirectory.digest for subdirectory in directory.directories)
-        if is_complete:
-            self._complete |= visited
-
-
-def _sync_file_system(path: str) -> None:
-    """Writes the dirty pages of the file system that holds PATH."""
-    import ctypes
-
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-        if syncfs is None or syncfs(descriptor) != 0:
-            os.sync()
-    finally:
-        os.close(descriptor)

@@ -10,8 +10,9 @@ from .._model.cachestate import CheckReport
 from .._model.digest import Digest
 from .._model.tree import TreeDirectory
 from .cleanup import RecordSet
+from .filedigest import digest_of_file
 from .layout import StoreLayout
-from .objects import ObjectStore, digest_of_file
+from .objects import ObjectStore
 from .trash import discard
 from .treecheck import is_tree_sound
 

@@ -94,7 +94,7 @@ class IncomingBlob:
             self.restart()
             raise CASError(f"What came for {self._digest} is {found}", reason="corrupt-blob")
         try:
-            self._objects.publish(self._descriptor, self._path, self._digest, executable=executable)
+            self._objects.writer.publish(self._descriptor, self._path, self._digest, executable=executable)
         except OSError as error:
             raise cas_error("write", self._path, error) from error
         self._is_stored = True

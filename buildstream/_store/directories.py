@@ -1,0 +1,99 @@
+"""Directories of trees: read, decoded and kept, and which trees are complete."""
+
+from collections.abc import Callable, Iterator
+
+from .._exceptions import CASError
+from .._model.digest import Digest
+from .._model.tree import TreeDecodeError, TreeDirectory, decode_directory, encode_directory
+from .objects import ObjectStore
+
+_ENTRIES_KEPT = 500_000  # of decoded directories, some 300 bytes each
+
+
+class DirectoryStore:
+    """The directories of a store.  Safe to use from several threads."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+        self._directories: dict[str, TreeDirectory] = {}  # decoded, by hash
+        self._entry_count = 0  # in these
+        self._complete: set[str] = set()  # hashes of trees that were seen to be complete
+
+    def add(self, directory: TreeDirectory) -> Digest:
+        """Stores a directory, not what its entries refer to, and gives its digest."""
+        return self._objects.add_bytes(encode_directory(directory))
+
+    def read(self, digest: Digest) -> TreeDirectory:
+        """The decoded directory with this digest; decoded ones are kept.
+
+        Raises:
+            CASError: The blob is absent, corrupt or no directory.
+        """
+        known = self._directories.get(digest.hash)
+        if known is not None:
+            return known
+        try:
+            directory = decode_directory(self._objects.read_bytes(digest))
+        except TreeDecodeError as error:
+            raise CASError(f"Blob {digest} is not a directory: {error}") from error
+        self._keep(digest, directory)
+        return directory
+
+    def contains_tree(self, digest: Digest) -> bool:
+        """Whether all directories and files of the tree are present.
+
+        Remembers the complete trees and subtrees it has seen until
+        `forget_presence`.  Costs a system call for each blob the first time.
+        """
+        return next(self._missing_blobs(digest), None) is None
+
+    def missing_blobs(self, digest: Digest) -> list[Digest]:
+        """What is missing of a tree, as far as the directories that are present tell; each blob once.
+
+        What is not missing is claimed, so that the tree is complete once these are added.
+        """
+        return list(dict.fromkeys(self._missing_blobs(digest, contains=self._objects.claim)))
+
+    def forget_presence(self) -> None:
+        """Forgets which trees were complete, after blobs were deleted."""
+        self._complete.clear()
+        self._directories.clear()
+        self._entry_count = 0
+
+    def _keep(self, digest: Digest, directory: TreeDirectory) -> None:
+        if self._entry_count > _ENTRIES_KEPT:
+            self._directories.clear()
+            self._entry_count = 0
+        self._directories[digest.hash] = directory
+        self._entry_count += 1 + sum(map(len, directory[:3]))
+
+    def _missing_blobs(
+        self, digest: Digest, contains: Callable[[Digest], bool] | None = None
+    ) -> Iterator[Digest]:
+        """Yields missing blobs of a tree, perhaps several times; notes it as complete if there are none."""
+        contains = contains or self._objects.contains
+        visited: set[str] = set()
+        waiting = [digest]
+        is_complete = True
+        while waiting:
+            current = waiting.pop()
+            if current.hash in visited or current.hash in self._complete:
+                continue
+            visited.add(current.hash)
+            if not contains(current):
+                is_complete = False
+                yield current
+                continue
+            try:
+                directory = self.read(current)
+            except CASError:  # damaged, and in quarantine now
+                is_complete = False
+                yield current
+                continue
+            for file in directory.files:
+                if not contains(file.digest):
+                    is_complete = False
+                    yield file.digest
+            waiting.extend(subdirectory.digest for subdirectory in directory.directories)
+        if is_complete:
+            self._complete |= visited

@@ -1,0 +1,194 @@
+"""Bringing contents into the store: written to a temporary name, or adopted, then named by their hash."""
+
+import errno
+import hashlib
+import os
+import threading
+from contextlib import suppress
+from time import time_ns
+
+from .._exceptions import CASError
+from .._model.digest import Digest
+from .filedigest import CHUNK_SIZE_BYTES
+from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, cas_error
+from .usage import StoreUsage
+from .verification import ObjectVerifier
+
+_NO_LINK = (errno.EEXIST, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EROFS)
+
+
+class StoredCount:
+    """How many bytes of new blobs were stored; counts for several threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.total_bytes = 0
+
+    def add(self, size_bytes: int) -> None:
+        """Counts one more blob."""
+        with self._lock:
+            self.total_bytes += size_bytes
+
+
+class _ThreadCount(threading.local):
+    """The count of each thread: one of its own, unless it works for another one."""
+
+    def __init__(self) -> None:
+        self.count = StoredCount()
+
+
+class ObjectWriter:
+    """Makes objects.
+
+    Safe to use from several threads and processes: who comes second replaces an
+    object by the same.
+
+    Args:
+        layout: Where they go.
+        verifier: Is told of each, which was hashed on its way.
+        usage: Is asked for room.
+    """
+
+    def __init__(self, layout: StoreLayout, verifier: ObjectVerifier, usage: StoreUsage) -> None:
+        self._layout = layout
+        self._verifier = verifier
+        self._usage = usage
+        self._thread = _ThreadCount()
+        self.has_unflushed = False  # whether something was added since this was last reset
+
+    @property
+    def stored(self) -> StoredCount:
+        """What the calling thread has stored since it runs."""
+        return self._thread.count
+
+    def count_for(self, count: StoredCount) -> None:
+        """Lets the calling thread, which works for another one, add to the COUNT of that."""
+        self._thread.count = count
+
+    def adopt(self, descriptor: int, path: str, digest: Digest, *, executable: bool) -> bool:
+        """Links the file at PATH to the name of its object; False if there is one, or it can't be linked.
+
+        Raises:
+            OSError: The disk refuses.
+            CASError: `cache-too-full`.
+        """
+        target = self._verifier.path(digest, executable=executable)
+        try:
+            os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
+            os.utime(descriptor, ns=(time_ns(), MTIME_NS))
+            try:
+                os.link(path, target)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.link(path, target)
+            self._charge_linked(target, digest)
+        except OSError as error:
+            if error.errno in _NO_LINK:
+                return False
+            raise
+        self._verifier.remember(target, os.fstat(descriptor))
+        self._thread.count.add(digest.size)
+        self.has_unflushed = True
+        return True
+
+    def write(self, data: bytes, digest: Digest, *, executable: bool) -> None:
+        """Stores DATA, whose digest the caller has computed.
+
+        Raises:
+            CASError: It can't be written; `cache-too-full`.
+        """
+        self._usage.charge(len(data), self._verifier.path(digest, executable=executable))
+        descriptor, temporary = self._create()
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            self._finish(descriptor, temporary, digest, executable=executable)
+        except OSError as error:
+            _unlink(temporary)
+            raise cas_error("write", self._verifier.path(digest, executable=executable), error) from error
+        finally:
+            os.close(descriptor)
+
+    def copy_from(self, source: int, *, executable: bool) -> Digest:
+        """Stores what can be read from the start of SOURCE, hashed while it is written.
+
+        Raises:
+            CASError: It can't be written; `cache-too-full`.
+        """
+        checksum = hashlib.sha256()
+        size_bytes = 0
+        descriptor, temporary = self._create()
+        try:
+            while chunk := os.pread(source, CHUNK_SIZE_BYTES, size_bytes):
+                checksum.update(chunk)
+                size_bytes += len(chunk)
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            digest = Digest(checksum.hexdigest(), size_bytes)
+            self._usage.charge(size_bytes, self._verifier.path(digest, executable=executable))
+            self._finish(descriptor, temporary, digest, executable=executable)
+            return digest
+        except OSError as error:
+            _unlink(temporary)
+            raise cas_error("write", self._layout.objects, error) from error
+        except CASError:
+            _unlink(temporary)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def copy_in(self, source: str, digest: Digest, *, executable: bool) -> None:
+        """Makes the twin of the object at SOURCE.
+
+        Raises:
+            CASError: It can't be written; `cache-too-full`.
+            OSError: SOURCE can't be read.
+        """
+        with open(source, "rb", buffering=0) as file:
+            copied = self.copy_from(file.fileno(), executable=executable)
+        if copied != digest:
+            raise CASError(f"Blob {digest} changed while it was copied")
+
+    def publish(self, descriptor: int, path: str, digest: Digest, *, executable: bool) -> None:
+        """Makes the file at PATH, open as DESCRIPTOR and verified by the caller, the object of DIGEST.
+
+        Raises:
+            OSError: The file can't be renamed.
+            CASError: `cache-too-full`.
+        """
+        self._usage.charge(digest.size, self._verifier.path(digest, executable=executable))
+        self._finish(descriptor, path, digest, executable=executable)
+
+    def _charge_linked(self, target: str, digest: Digest) -> None:
+        try:
+            self._usage.charge(digest.size, target)
+        except CASError:
+            _unlink(target)
+            raise
+
+    def _create(self) -> tuple[int, str]:
+        try:
+            return self._layout.create_temporary(self._layout.incoming)
+        except OSError as error:
+            raise cas_error("write", self._layout.incoming, error) from error
+
+    def _finish(self, descriptor: int, temporary: str, digest: Digest, *, executable: bool) -> None:
+        """Gives the complete file at TEMPORARY its mode, time and name."""
+        os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
+        os.utime(descriptor, ns=(time_ns(), MTIME_NS))
+        target = self._verifier.path(digest, executable=executable)
+        try:
+            os.rename(temporary, target)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.rename(temporary, target)
+        self._verifier.remember(target, os.fstat(descriptor))
+        self._thread.count.add(digest.size)
+        self.has_unflushed = True
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)

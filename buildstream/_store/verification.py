@@ -1,0 +1,132 @@
+"""Whether objects are what their names say: found out once for each identity of a file."""
+
+import os
+import stat
+from contextlib import suppress
+from time import time_ns
+from typing import NamedTuple
+
+from .._exceptions import CASError
+from .._model.digest import Digest
+from .filedigest import digest_of_known_file
+from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
+
+_VERDICTS_KEPT = 200_000
+
+
+class _Identity(NamedTuple):
+    """What changes whenever the content of a file changes."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def _identity(status: os.stat_result) -> _Identity:
+    return _Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+class ObjectVerifier:
+    """Finds objects by digest, and remembers which of them were seen to be right.
+
+    What is wrong is moved into quarantine.  Safe to use from several threads.
+    """
+
+    def __init__(self, layout: StoreLayout) -> None:
+        self._layout = layout
+        self._corrupt: set[str] = set()  # hashes of what went into quarantine
+        self._verdicts: dict[str, _Identity] = {}  # by path: files whose content was seen to be right
+
+    def path(self, digest: Digest, *, executable: bool) -> str:
+        """Where the object of DIGEST with this executable bit is, if it is there."""
+        name = digest.hash
+        suffix = ".x" if executable else ""
+        return f"{self._layout.objects}/{name[:2]}/{name[2:]}{suffix}"
+
+    def find(self, digest: Digest, *, executable: bool) -> str | None:
+        """The path of an object of the right size, preferably with this executable bit."""
+        for bit in (executable, not executable):
+            path = self.path(digest, executable=bit)
+            if self.is_present(path, digest):
+                return path
+        return None
+
+    def is_present(self, path: str, digest: Digest) -> bool:
+        """Whether there is an object at PATH that looks right; one that does not goes into quarantine."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return False
+        looks_right = status.st_size == digest.size and status.st_mtime_ns == MTIME_NS
+        # where one object turned out corrupt, others may be
+        return (looks_right and not self._corrupt) or self.is_intact(path, digest)
+
+    def is_intact(self, path: str, digest: Digest) -> bool:
+        """Whether there is a file with the content of DIGEST at PATH.
+
+        The hash is computed once for each identity of the file.  A file that
+        is wrong is moved into quarantine.
+
+        Raises:
+            CASError: It can't be read.
+        """
+        with storage_errors("read", path):
+            try:
+                status = os.lstat(path)
+            except FileNotFoundError:
+                return False
+            if self._verdicts.get(path) == _identity(status):
+                return status.st_size == digest.size
+            is_file = stat.S_ISREG(status.st_mode)
+            found = digest_of_known_file(path, status.st_size) if is_file else None
+        if found != digest:
+            # who asks for another size than the blob has must not harm it
+            if found is None or found.hash != digest.hash:
+                self.quarantine(path, digest.hash)
+            return False
+        self._restore_attributes(path, status)
+        return True
+
+    def _restore_attributes(self, path: str, status: os.stat_result) -> None:
+        """Repairs mode and time of an intact object, if something changed them, and remembers it."""
+        mode = EXECUTABLE_MODE if path.endswith(".x") else FILE_MODE
+        if stat.S_IMODE(status.st_mode) != mode or status.st_mtime_ns != MTIME_NS:
+            os.chmod(path, mode)
+            os.utime(path, ns=(time_ns(), MTIME_NS))
+            status = os.lstat(path)
+        self.remember(path, status)
+
+    def remember(self, path: str, status: os.stat_result) -> None:
+        """Notes that the file at PATH, with this STATUS, was seen to be right."""
+        if len(self._verdicts) >= _VERDICTS_KEPT:
+            self._verdicts.clear()
+        self._verdicts[path] = _identity(status)
+
+    def is_remembered(self, path: str, status: os.stat_result) -> bool:
+        """Whether the file with this STATUS at PATH was seen to be right."""
+        return self._verdicts.get(path) == _identity(status)
+
+    def forget(self, path: str) -> None:
+        """Has the file at PATH read again when it is next asked for."""
+        self._verdicts.pop(path, None)
+
+    def quarantine(self, path: str, digest_hash: str) -> None:
+        """Moves the object at PATH, which is not what its name says, out of the way."""
+        self._corrupt.add(digest_hash)
+        os.makedirs(self._layout.quarantine, exist_ok=True)
+        with suppress(FileNotFoundError):  # another process was faster
+            os.rename(path, self._layout.new_path(self._layout.quarantine) + "-" + digest_hash)
+
+    def absence(self, digest: Digest) -> CASError:
+        """The error for a blob that is not there, or not any more."""
+        if digest.hash in self._corrupt:
+            return CASError(
+                f"Blob {digest} was corrupt in the local cache, it has been moved into "
+                f"'{self._layout.quarantine}'",
+                reason="corrupt-blob",
+            )
+        return CASError(
+            f"Blob {digest} is not in the local cache '{self._layout.cas}'", reason="missing-blob"
+        )
