@@ -210,7 +210,10 @@ class _Transfer:
 
     def _validator(self, headers: "Message") -> str | None:
         """What identifies the version that the server sends, None if it can't be continued."""
-        if not self._request.url.startswith(("http:", "https:")) or headers.get("Accept-Ranges") == "none":
+        if (
+            not self._request.url.startswith(("http:", "https:", "ftp:"))
+            or headers.get("Accept-Ranges") == "none"
+        ):
             return None
         etag = headers.get("ETag")
         if etag is not None:

@@ -58,29 +58,20 @@ def _make_opener(
 ) -> "OpenerDirector":
     """An opener that knows what CREDENTIALS say of the host of REQUEST, and tells no other host."""
     from urllib.parse import urlsplit
-    from urllib.request import FTPHandler, HTTPBasicAuthHandler, HTTPPasswordMgrWithDefaultRealm, build_opener
+    from urllib.request import HTTPBasicAuthHandler, HTTPPasswordMgrWithDefaultRealm, build_opener
+
+    from ._download_ftp import FtpOpener
 
     parts = urlsplit(request.full_url)
     entry = credentials.authenticators(parts.hostname) if credentials and parts.hostname else None
     if entry is None:
-        return build_opener()
+        return build_opener(FtpOpener())
     login, _, password = entry
     secret = password or ""
     if uses_bearer:
         # not sent along to where the server redirects to
         request.add_unredirected_header("Authorization", f"Bearer {secret}")
-        return build_opener()
-
-    class NetrcFTPHandler(FTPHandler):
-        """Logs in as the user of `~/.netrc` where the URL names none."""
-
-        def connect_ftp(  # type: ignore[no-untyped-def]  # noqa: PLR0917  # a given signature
-            self, user: str, passwd: str, host: str, port: int, dirs: str, timeout: float
-        ):
-            if not user and host == parts.hostname:
-                user, passwd = login, secret
-            return super().connect_ftp(user, passwd, host, port, dirs, timeout)
-
+        return build_opener(FtpOpener())
     passwords = HTTPPasswordMgrWithDefaultRealm()
     passwords.add_password(None, f"{parts.scheme}://{parts.netloc}", login, secret)
-    return build_opener(HTTPBasicAuthHandler(passwords), NetrcFTPHandler())
+    return build_opener(HTTPBasicAuthHandler(passwords), FtpOpener(parts.hostname, login, secret))

@@ -51,6 +51,10 @@ class BstError(Exception):
         self.sandbox = False
 
 
+class JobTerminated(Exception):
+    """Raised inside a job that was told to end; nothing of it is kept."""
+
+
 class LoadError(BstError):
     """Raised while loading a project, an element or a configuration file."""
 

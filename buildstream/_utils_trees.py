@@ -188,6 +188,7 @@ class _TreeWriter:
         try:
             if filter_callback is not None:
                 paths = [path for path in paths if filter_callback(path)]
+            os.makedirs(self._dest, exist_ok=True)
             for path in paths:
                 self._write_path(path)
             for directory, mode in self._modes.items():

@@ -170,11 +170,11 @@ class SequenceNode(Node):
         return reversed(self.value)
 
     def __setitem__(self, index: int, value: Any) -> None:
-        self.value[index] = _node_replacing(self.value[index], value)
+        self.value[index] = _node_replacing(self.value[index], value, self._file)
 
     def append(self, value: Any) -> None:
         """Adds VALUE, a node or plain data, at the end."""
-        self.value.append(_node_replacing(None, value))
+        self.value.append(_node_replacing(None, value, self._file))
 
     def as_str_list(self) -> list[str]:
         """The texts of the items, all of which must be scalars."""
@@ -235,7 +235,7 @@ class MappingNode(Node):
         return key in self.value
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.value[key] = _node_replacing(self.value.get(key), value)
+        self.value[key] = _node_replacing(self.value.get(key), value, self._file)
 
     def __delitem__(self, key: str) -> None:
         del self.value[key]
@@ -476,12 +476,12 @@ def _node_from_data(value: Any, file: NodeFile | None, line: int, column: int) -
     return ScalarNode(_text_from_data(value), file, line, column)
 
 
-def _node_replacing(old: Node | None, value: Any) -> Node:
-    """VALUE as a node; plain data inherits the location of the node OLD whose place it takes."""
+def _node_replacing(old: Node | None, value: Any, file: NodeFile | None) -> Node:
+    """VALUE as a node; plain data inherits the location of the node OLD whose place it takes, or the FILE."""
     if isinstance(value, Node):
         return value
     if old is None:
-        return _node_from_data(value, None, 0, -1)
+        return _node_from_data(value, file, 0, -1)
     return _node_from_data(value, old._file, old._line, old._column)
 
 

@@ -34,6 +34,7 @@ LAYERS = [
         "source",
         "_source_info",
         "_download",
+        "_download_ftp",
         "_download_open",
         "_download_part",
         "downloadablefilesource",

@@ -1,12 +1,14 @@
 """Building one element: sandbox, staging, commands, capture, artifact."""
 
 import os
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .._exceptions import BstError
 from .._load.elementhost import artifact_name
+from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement, build_scope
 from .._model.digest import Digest
 from .._model.message import MessageType
@@ -103,13 +105,15 @@ class Builder:
         with self._services.sandbox(element) as sandbox:
             if not plugin.BST_RUN_COMMANDS:
                 sandbox._disable_run()
-            plugin.configure_sandbox(sandbox)
+            with plugin_code(plugin, "configure_sandbox"):
+                plugin.configure_sandbox(sandbox)
             self._log_environment(record, sandbox)
-            with self._services.staging(sandbox):
+            with self._services.staging(sandbox), plugin_code(plugin, "stage"):
                 plugin.stage(sandbox)
             watch = MachineWatch(self._services.paths.cache)
             try:
-                collect = plugin.assemble(sandbox)
+                with plugin_code(plugin, "assemble"):
+                    collect = plugin.assemble(sandbox)
             except (ElementError, SandboxCommandError) as error:
                 watch.check(error, self._log_path())
                 error.sandbox = True
@@ -183,7 +187,7 @@ class Builder:
         if collect is None:
             return None
         root = sandbox.get_virtual_directory()
-        path = collect.lstrip("/")
+        path = posixpath.normpath(f"/{collect}").lstrip("/")
         if path and not root.isdir(path):
             if not is_success:
                 return None

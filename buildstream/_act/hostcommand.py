@@ -16,6 +16,23 @@ if TYPE_CHECKING:
 _UMASK = 0o022
 
 
+class HostProgramError(BstError, OSError):
+    """A program of the host could not be started; an OSError too, since that is what plugins expect."""
+
+    default_domain = ErrorDomain.PROG_NOT_FOUND
+
+    def __init__(self, program: str, error: OSError) -> None:
+        super().__init__(f"Failed to run host command '{program}': {error.strerror}")
+        self.errno, self.strerror, self.filename = error.errno, error.strerror, error.filename
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class HostProgramNotFoundError(HostProgramError, FileNotFoundError):
+    """There is no such program."""
+
+
 class _HostProcess:
     """A process and its whole process group, as a child of a job."""
 
@@ -56,7 +73,7 @@ def run_host_command(
     Streams that are not given go to LOG, or nowhere if that is None.
 
     Raises:
-        BstError: There is no such program, or it may not be run.
+        HostProgramError: There is no such program, or it may not be run.
     """
     import subprocess
 
@@ -77,9 +94,8 @@ def run_host_command(
             umask=_UMASK,
         )
     except OSError as error:
-        raise BstError(
-            f"Failed to run host command '{argv[0]}': {error.strerror}", domain=ErrorDomain.PROG_NOT_FOUND
-        ) from error
+        is_missing = isinstance(error, FileNotFoundError)
+        raise (HostProgramNotFoundError if is_missing else HostProgramError)(argv[0], error) from error
     with control.supervise(_HostProcess(process)):
         output, _ = process.communicate()
     return process.returncode, output or ""

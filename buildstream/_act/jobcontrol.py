@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-
-class JobTerminated(Exception):
-    """Raised inside a job that was told to end; nothing of it is kept."""
+from .._exceptions import JobTerminated
 
 
 class Stoppable(Protocol):

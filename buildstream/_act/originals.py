@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .._exceptions import BstError, PluginError
+from .._load.pluginfaults import plugin_code
 from .._load.refs import load_ref_of_clone
 from .._load.resolved import ResolvedSource
 from .._load.sourcehost import SourceHost
@@ -59,11 +60,15 @@ class Originals:
         arguments = {}
         if source.plugin.BST_REQUIRES_PREVIOUS_SOURCES_FETCH:
             arguments["previous_sources_dir"] = previous
-        with self._messenger.silence():
+        with plugin_code(source.plugin, "get_source_fetchers"), self._messenger.silence():
             fetchers = source.plugin.get_source_fetchers()
-        if fetchers:
-            self._run_fetchers(source, fetchers)
-            return
+        with plugin_code(source.plugin, "fetch"):
+            if fetchers:
+                self._run_fetchers(source, fetchers)
+            else:
+                self._fetch_from_first(source, arguments)
+
+    def _fetch_from_first(self, source: ResolvedSource, arguments: "dict[str, str | None]") -> None:
         error: BstError | None = None
         for plugin in self._attempts(source, tracking=False):
             try:
@@ -89,11 +94,12 @@ class Originals:
         if source.plugin.BST_REQUIRES_PREVIOUS_SOURCES_TRACK:
             arguments["previous_sources_dir"] = previous
         error: BstError | None = None
-        for plugin in reversed(self._attempts(source, tracking=True)):
-            try:
-                return plugin().track(**arguments)
-            except BstError as failure:
-                error = failure
+        with plugin_code(source.plugin, "track"):
+            for plugin in reversed(self._attempts(source, tracking=True)):
+                try:
+                    return plugin().track(**arguments)
+                except BstError as failure:
+                    error = failure
         if error is not None:
             raise error
         return None

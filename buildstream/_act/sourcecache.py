@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._exceptions import PluginError
 from .._keys.elementkeys import source_key
+from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement, ResolvedSource
 from .._messenger import Messenger
 from .._model.digest import Digest
@@ -173,13 +174,15 @@ class SourceCache:
 
     def _stage_alone(self, source: ResolvedSource) -> Digest:
         plugin = source.plugin
-        plugin.validate_cache()
+        _validate(plugin)
         if plugin.BST_STAGE_VIRTUAL_DIRECTORY:
             directory = CasDirectory(self._cas)
-            plugin.stage_directory(directory)
+            with plugin_code(plugin, "stage_directory"):
+                plugin.stage_directory(directory)
             return directory._digest()
         with temporary_directory(self._temporary) as path:
-            plugin.stage(path)
+            with plugin_code(plugin, "stage"):
+                plugin.stage(path)
             return self._cas.import_directory(path, consume=True)
 
     def _stage_on_top(self, source: ResolvedSource, tree: CasDirectory) -> None:
@@ -191,14 +194,16 @@ class SourceCache:
                     self.originals.fetch(source, previous)
             else:
                 self.originals.fetch(source, None)
-        plugin.validate_cache()
+        _validate(plugin)
         destination = destination_of(source)
         subtree = tree.open_directory(destination, create=True) if destination else tree
         if plugin.BST_STAGE_VIRTUAL_DIRECTORY:
-            plugin.stage_directory(subtree)
+            with plugin_code(plugin, "stage_directory"):
+                plugin.stage_directory(subtree)
             return
         with self._checked_out(tree, source) as path:
-            plugin.stage(path)
+            with plugin_code(plugin, "stage"):
+                plugin.stage(path)
             digest = self._cas.import_directory(path)
         tree._attach_pending(destination, lambda: digest)
 
@@ -212,6 +217,11 @@ class SourceCache:
             subtree = tree.open_directory(destination, create=True) if destination else tree
             export_directory(self._cas, subtree._digest(), path)
             yield path
+
+
+def _validate(plugin: Source) -> None:
+    with plugin_code(plugin, "validate_cache"):
+        plugin.validate_cache()
 
 
 def _needs_previous(source: Source) -> bool:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement
 from .._store.extract import copy_file
 from .._store.host_directory import HostDirectory
@@ -81,11 +82,13 @@ def stage_originals(element: ResolvedElement, path: str) -> None:
         plugin = source.plugin
         destination = os.path.join(path, destination_of(source))
         os.makedirs(destination, exist_ok=True)
-        plugin.validate_cache()
-        if plugin.BST_STAGE_VIRTUAL_DIRECTORY:
-            plugin.init_workspace_directory(HostDirectory(destination))
-        else:
-            plugin.init_workspace(destination)
+        with plugin_code(plugin, "validate_cache"):
+            plugin.validate_cache()
+        with plugin_code(plugin, "init_workspace"):
+            if plugin.BST_STAGE_VIRTUAL_DIRECTORY:
+                plugin.init_workspace_directory(HostDirectory(destination))
+            else:
+                plugin.init_workspace(destination)
     _unlink_from_others(path)
 
 

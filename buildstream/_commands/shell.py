@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .._act.recorded import RecordedArtifact, recorded_sandbox
 from .._act.virtualroot import staged_sandbox
 from .._exceptions import AppError, BstError
+from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement, build_scope, run_scope
 from .._load.targets import Targets, classify
 from .._load.workspacesource import workspace_directory
@@ -134,8 +135,9 @@ class _Shell:
         record.dynamic_public = record.element.public.clone()
         with services.sandbox(record.element) as sandbox:
             sandbox.set_environment(dict(record.element.environment))
-            plugin.configure_sandbox(sandbox)
-            with services.staging(sandbox):
+            with plugin_code(plugin, "configure_sandbox"):
+                plugin.configure_sandbox(sandbox)
+            with services.staging(sandbox), plugin_code(plugin, "stage"):
                 plugin.stage(sandbox)
             yield sandbox
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._exceptions import AppError, BstError, ImplError, PipelineError, StreamError
+from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement
 from .._load.targets import classify
 from .._model.message import MessageType
@@ -112,7 +113,8 @@ def _directory_of(element: ResolvedElement) -> str:
 
 def _add_script(tree: CasDirectory, element: ResolvedElement) -> None:
     try:
-        commands = element.plugin.generate_script()
+        with plugin_code(element.plugin, "generate_script"):
+            commands = element.plugin.generate_script()
     except ImplError:
         return  # kinds need not have scripts
     name = element.plugin.normal_name

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement
 from .._load.workspacesource import workspace_directory
 from .._load.yamldump import dump
@@ -49,7 +50,8 @@ def _names(elements: Iterable[ResolvedElement]) -> str:
 def _source_info(element: ResolvedElement) -> str:
     infos = []
     for source in element.sources:
-        infos += [info.serialize() for info in source.plugin.collect_source_info() or ()]
+        with plugin_code(source.plugin, "collect_source_info"):
+            infos += [info.serialize() for info in source.plugin.collect_source_info() or ()]
     return dump(infos)
 
 

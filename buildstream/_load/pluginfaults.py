@@ -1,15 +1,19 @@
 """Errors of plugins that are no errors of the project: a plugin that fails in a way it did not foresee."""
 
+import inspect
 import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .._exceptions import BstError, PluginError
+from .._exceptions import BstError, JobTerminated, PluginError
 
 if TYPE_CHECKING:
     from ..plugin import Plugin
+
+_SHOWN_CALLS = 8
 
 
 @contextmanager
@@ -18,19 +22,39 @@ def plugin_code(plugin: "Plugin", method: str) -> Iterator[None]:
 
     Raises:
         PluginError: `unhandled-exception`, naming the plugin, the declaration and
-            the line of the plugin, instead of anything that is no BstError.
+            the lines of the plugin, instead of anything that is no BstError.
     """
     try:
         yield
-    except BstError:
+    except (BstError, JobTerminated):
         raise
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        file_name = os.path.basename(frame.filename)
+        advice = "If the configuration is as the plugin wants it, this is a fault of the plugin."
+        if isinstance(error, (OSError, MemoryError)):
+            advice = "The plugin did not expect this of the machine."
+        calls = "\n".join(_calls(plugin, error.__traceback__))
         raise PluginError(
-            f"{plugin}: The plugin failed in {method}(): {type(error).__name__}: {error}",
-            detail=f"It happened in line {frame.lineno} of {file_name}, in {frame.name}().\n"
-            "If the configuration is as the plugin wants it, this is a fault of the plugin:\n"
-            f"{frame.filename}",
+            f"{plugin}: The plugin failed in {method}(): {_text(error)}",
+            detail=f"{advice} It happened here, the innermost call last:\n{calls}",
             reason="unhandled-exception",
         ) from error
+
+
+def _text(error: Exception) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _calls(plugin: "Plugin", found: TracebackType | None) -> list[str]:
+    """The calls of the plugin's own code that led to the error, and the innermost one of all."""
+    calls = traceback.extract_tb(found)
+    own_files = {_file_of(each) for each in type(plugin).__mro__ if each.__module__ != "builtins"}
+    shown = [call for call in calls[:-1] if call.filename in own_files][-_SHOWN_CALLS:] + calls[-1:]
+    return [f"{call.filename}:{call.lineno} in {call.name}()" for call in shown]
+
+
+def _file_of(kind: type) -> str:
+    try:
+        return os.path.abspath(inspect.getfile(kind))
+    except (TypeError, OSError):
+        return ""

@@ -4,11 +4,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._exceptions import BstError
 from .._model.digest import Digest
 from .._utils_nearmiss import did_you_mean
 from .._utils_url import split_alias
-from ..exceptions import ErrorDomain
 from ..node import MappingNode, ProvenanceInformation
 from ..types import CoreWarnings
 from .elementhost import BasePluginHost
@@ -123,6 +121,8 @@ class SourceHost(BasePluginHost):
         self.primary_alias = alias
 
     def _check_alias(self, alias: str, url: str) -> None:
+        from ..source import SourceError
+
         owner = self._alias_owner(alias)
         table = self._table(owner.project)
         if table.get(owner.alias) is None:
@@ -132,17 +132,15 @@ class SourceHost(BasePluginHost):
                     f"junction element at {owner.mapped_by.provenance}: Mapped alias '{owner.alias}' "
                     f"for subproject alias '{owner.mapped_alias}' is invalid in the parent project"
                 )
-            raise BstError(
+            raise SourceError(
                 text,
-                domain=ErrorDomain.SOURCE,
                 reason="invalid-source-alias",
                 detail=did_you_mean(owner.alias, table.names()),
             )
         for tracking, word in ((False, "fetch"), (True, "tracking")):
             if not table.uris(owner.alias, tracking=tracking):
-                raise BstError(
+                raise SourceError(
                     f"{self._plugin}: No {word} URI found for alias '{alias}'",
-                    domain=ErrorDomain.SOURCE,
                     reason="missing-source-alias-target",
                 )
 
@@ -151,6 +149,8 @@ class SourceHost(BasePluginHost):
 
     def _alias_owner(self, alias: str) -> "_AliasOwner":
         """Where ALIAS is looked up: in a parent where the junction maps it."""
+        from ..source import SourceError
+
         project = self.project
         mapped_by, mapped_alias = None, alias
         while project.junction is not None:
@@ -158,9 +158,8 @@ class SourceHost(BasePluginHost):
             mapped = junction.parent_alias(alias)
             if mapped is None:
                 if junction.parent.disallows_subproject_uris:
-                    raise BstError(
+                    raise SourceError(
                         f"{self._plugin}: No alias mapping for subproject alias '{alias}'",
-                        domain=ErrorDomain.SOURCE,
                         reason="missing-alias-mapping",
                         detail=f"Map it with 'aliases' in the junction element at {junction.provenance}.",
                     )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .._act.jobcontrol import CurrentJob, JobControl, JobTerminated
-from .._exceptions import BstError
+from .._act.jobcontrol import CurrentJob, JobControl
+from .._exceptions import BstError, JobTerminated
 from .._messenger import Messenger
 from .._model.message import MessageType
 from .._plan.record import ElementRecord

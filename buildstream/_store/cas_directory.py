@@ -61,6 +61,8 @@ class CasDirectory(Directory):
     def open_directory(
         self, path: str, *, create: bool = False, follow_symlinks: bool = False
     ) -> "CasDirectory":
+        if not path:
+            return self
         return self._at(find_directory(self._node, path, create=create, follow_symlinks=follow_symlinks))
 
     def import_files(

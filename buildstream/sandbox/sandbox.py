@@ -208,7 +208,7 @@ class Sandbox:
         relative = path.lstrip("/")
         if self._directory.exists(relative):
             self._directory.remove(relative, recursive=True)
-        self._directory.open_directory(relative, create=True)
+            self._directory.open_directory(relative, create=True)
 
     def _has_command(self, command: str, env: Mapping[str, str]) -> bool:
         """Whether the tree has COMMAND: an absolute path, or a name to be found in PATH."""

@@ -180,7 +180,7 @@ def test_plain_values_inherit_the_place_of_what_they_replace() -> None:
     node["a"] = "2"
     node["b"] = "3"
     assert str(node.get_scalar("a").get_provenance()) == "a.bst [line 1 column 3]"
-    assert str(node.get_scalar("b").get_provenance()) == " [synthetic node]"
+    assert str(node.get_scalar("b").get_provenance()) == "a.bst [synthetic node]"
     assert not node.get_scalar("a")._is_synthetic
     assert node.get_scalar("b")._is_synthetic
 

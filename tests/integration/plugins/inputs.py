@@ -1,5 +1,6 @@
 """What the sources of the compared elements are made of: repositories, archives and indexes, all local."""
 
+import gzip
 import io
 import os
 import shutil
@@ -8,6 +9,8 @@ import tarfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.integration.plugins.standins import write_image, write_index
 
 _EPOCH = 1_700_000_000
 
@@ -72,12 +75,44 @@ def _make_repositories(directory: Path) -> None:
     git(plain, "tag", "-a", "v2.1", "-m", "Two")
 
 
+def make_other_repositories(directory: Path) -> None:
+    """Repositories of bzr and ostree, where these are installed."""
+    environment = {
+        **os.environ,
+        "BZR_EMAIL": "x <x@example.com>",
+        "BRZ_EMAIL": "x <x@example.com>",
+        "SOURCE_DATE_EPOCH": str(_EPOCH),
+    }
+
+    def run(*command: str) -> None:
+        subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True)
+
+    if shutil.which("bzr"):
+        run("bzr", "init", "bzr")
+        (directory / "bzr" / "README").write_text("bazaar\n")
+        run("bzr", "add", "bzr/README")
+        run("bzr", "commit", "-m", "First", "bzr")
+    if shutil.which("ostree"):
+        (directory / "ostree-files" / "usr").mkdir(parents=True)
+        (directory / "ostree-files" / "usr" / "file").write_text("of a commit\n")
+        run("ostree", "init", "--repo=ostree", "--mode=archive")
+        time = f"--timestamp=@{_EPOCH}"
+        run("ostree", "commit", "--repo=ostree", "--branch=main", time, "ostree-files")
+
+
 def _tar(path: Path, files: Mapping[str, str]) -> None:
-    with tarfile.open(path, "w:gz" if path.suffix in (".gz", ".crate") else "w") as archive:
+    path.write_bytes(_layer(files))
+
+
+def _layer(files: Mapping[str, str]) -> bytes:
+    """A compressed archive of FILES, the same bytes each time."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size, info.mtime = len(content.encode()), _EPOCH
             archive.addfile(info, io.BytesIO(content.encode()))
+    return gzip.compress(plain.getvalue(), mtime=0)
 
 
 def _make_archives(directory: Path) -> None:
@@ -103,7 +138,41 @@ def _make_archives(directory: Path) -> None:
         shutil.rmtree(root)
 
 
+_SELF_CONTAINED = {
+    # builds without any other package
+    "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+    "backend.py": """\
+import os
+
+def prepare_metadata_for_build_wheel(directory, config_settings=None):
+    os.mkdir(os.path.join(directory, "hello-1.0.dist-info"))
+    with open(os.path.join(directory, "hello-1.0.dist-info", "METADATA"), "w") as file:
+        file.write("Metadata-Version: 2.1\\nName: hello\\nVersion: 1.0\\n")
+    return "hello-1.0.dist-info"
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    raise NotImplementedError
+""",
+    "PKG-INFO": "Metadata-Version: 2.1\nName: hello\nVersion: 1.0\n",
+    "hello.py": "",
+}
+
+
 def _make_indexes(directory: Path) -> None:
+    package = directory / "hello-1.0-package"
+    package.mkdir()
+    _tar(package / "hello-1.0.tar.gz", {f"hello-1.0/{name}": text for name, text in _SELF_CONTAINED.items()})
+    write_index(directory, {"hello": [package / "hello-1.0.tar.gz"]})
+    write_index(directory / "internet" / "pypi.org", {"hello": [package / "hello-1.0.tar.gz"]})
+    write_image(directory, "hello", "latest", [_layer({"usr/a": "a"}), _layer({"usr/b": "b", "a": "a"})])
+    modules = directory / "cpan" / "modules"
+    modules.mkdir(parents=True)
+    authors = directory / "cpan" / "authors" / "id" / "A" / "AU" / "AUTHOR"
+    authors.mkdir(parents=True)
+    shutil.copy(directory / "hello-1.0.tar.gz", authors / "Hello-1.0.tar.gz")
+    (modules / "02packages.details.txt.gz").write_bytes(
+        gzip.compress(b"File: 02packages.details.txt\n\nHello  1.0  A/AU/AUTHOR/Hello-1.0.tar.gz\n", mtime=0)
+    )
     crates = directory / "crates" / "tiny"
     crates.mkdir(parents=True)
     _tar(

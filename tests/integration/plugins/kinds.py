@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 _LOCAL = "sources:\n- {kind: local, path: files/code}\n"
 _BUILT = f"build-depends: [tools.bst]\n{_LOCAL}"
+_WITH_INPUT = "build-depends:\n- tools.bst\n- filename: one.bst\n  config: {input: True}\n"
 _ON_FILES = "build-depends: [one.bst]\n"
 
 
@@ -53,12 +54,25 @@ ELEMENTS = (
         f'kind: flatpak_image\n{_ON_FILES}config:\n  directory: "%{{prefix}}"\n'
         "  metadata: {Runtime: {name: org.x}}\n",
     ),
-    Case("flatpak_repo", f"kind: flatpak_repo\n{_ON_FILES}", note="needs flatpak_image"),
-    Case("snap_image", f"kind: snap_image\n{_ON_FILES}"),
+    Case(
+        "flatpak_repo",
+        "kind: flatpak_repo\nvariables: {arch: x86_64, branch: b}\nbuild-depends:\n- tools.bst\n"
+        "- filename: flatpak_image.bst\n  config: {flatpak-image: True}\n",
+        note=_STAND_IN,
+    ),
+    Case(
+        "snap_image",
+        f"kind: snap_image\n{_ON_FILES}config: {{directory: /, metadata: {{name: hello, version: '1'}}}}\n",
+    ),
     Case("tar_element", f"kind: tar_element\n{_ON_FILES}config: {{filename: foo, compression: none}}\n"),
-    Case("x86image", "kind: x86image\nbuild-depends: [tools.bst]\n", note="needs a configuration"),
-    Case("oci", f"kind: oci\n{_ON_FILES}"),
-    Case("fastboot_bootimg", f"kind: fastboot_bootimg\n{_ON_FILES}"),
+    Case("x86image", f"kind: x86image\n{_WITH_INPUT}", note=_STAND_IN),
+    Case("dpkg_deploy", f"kind: dpkg_deploy\n{_WITH_INPUT.replace('one', 'dpkg_build')}", note=_STAND_IN),
+    Case(
+        "oci",
+        f"kind: oci\n{_ON_FILES}config: {{images: [{{os: linux, architecture: amd64}}]}}\n",
+        note="fails in BuildStream 2.8",
+    ),
+    Case("fastboot_bootimg", f"kind: fastboot_bootimg\n{_ON_FILES}", note="does not load in BuildStream 2.8"),
 )
 
 _GIT = "kind: git, url: 'up:main'"
@@ -92,21 +106,16 @@ SOURCES = (
     _source("remote", "{kind: remote, url: 'up:file.bin', executable: True}"),
     _source("source-cargo", _CODE, "{kind: cargo, url: 'up:crates'}"),
     _source("cargo2", _CODE, "{kind: cargo2}"),
-    _source(
-        "source-pip",
-        _CODE,
-        "{kind: pip, url: 'http://127.0.0.1:1/', packages: [hello]}",
-        note="no index: the same error",
-    ),
-    _source("pypi", "{kind: pypi, name: hello}", note="no network: the same error"),
-    _source("cpan", "{kind: cpan, name: Hello}", note="no network: the same error"),
-    _source("gnu", "{kind: gnu, name: hello}", note="no network: the same error"),
-    _source("docker", "{kind: docker, image: hello, registry-url: 'http://127.0.0.1:1'}", note="no registry"),
-    _source("bzr", "{kind: bzr, url: 'up:repo', track: main}", tool="bzr"),
-    _source("ostree", "{kind: ostree, url: 'up:repo', track: main}", tool="ostree"),
-    _source("bazel_file", "{kind: bazel_file, url: 'up:file.bin'}"),
-    _source("bazel_source", _CODE, "{kind: bazel_source}"),
-    _source("gen_cargo_lock", _CODE, "{kind: gen_cargo_lock}"),
+    _source("source-pip", _CODE, "{kind: pip, url: '@WEB@/simple', packages: [hello]}"),
+    _source("pypi", "{kind: pypi, name: hello}", note="stand-in for the index"),
+    _source("cpan", "{kind: cpan, name: Hello, index: '@WEB@/cpan/'}"),
+    _source("gnu", "{kind: gnu, name: hello}", note="the package's own fault, in both"),
+    _source("docker", "{kind: docker, image: hello, registry-url: '@WEB@', track: latest}"),
+    _source("bzr", "{kind: bzr, url: 'up:', track: bzr}", tool="bzr"),
+    _source("ostree", "{kind: ostree, url: 'up:ostree', track: main}", tool="ostree"),
+    _source("bazel_file", "{kind: bazel_file, url: 'web:file.bin'}"),
+    _source("bazel_source", _CODE, "{kind: bazel_source}", tool="bazel"),
+    _source("gen_cargo_lock", "{kind: local, path: files/crate}", "{kind: gen_cargo_lock}", tool="cargo"),
     _source("go_module", "{kind: go_module, url: 'up:x'}", note="not an entry point of the package"),
 )
 
@@ -118,9 +127,9 @@ plugins:
   sources: [bzr, cargo, docker, git, patch, pip]
 - origin: pip
   package-name: buildstream-plugins-community
-  elements: [bazel_build, bazelize, cargo, check_forbidden, collect_integration, collect_manifest, dpkg_build,
-    fastboot_bootimg, flatpak_image, flatpak_repo, makemaker, modulebuild, oci, pyproject, qmake, snap_image,
-    tar_element, x86image]
+  elements: [bazel_build, bazelize, cargo, check_forbidden, collect_integration, collect_manifest,
+    dpkg_build, dpkg_deploy, fastboot_bootimg, flatpak_image, flatpak_repo, makemaker, modulebuild,
+    oci, pyproject, qmake, snap_image, tar_element, x86image]
   sources: [git_repo, git_module, git_tag, cargo2, cpan, pypi, gnu, bazel_file, bazel_source, deb, zip,
     gen_cargo_lock, ostree, patch_queue, quilt, go_module]
 """

@@ -16,19 +16,19 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))  # for the base of the sandboxes
 
-from tests.integration.plugins.inputs import make_inputs
+from tests.integration.plugins.inputs import make_inputs, make_other_repositories
 from tests.integration.plugins.kinds import ELEMENTS, PLUGINS, SOURCES, Case
+from tests.integration.plugins.standins import intercepted_hosts, served_files, served_repositories
 from tests.testutils.hostbase import SHELL_TOOLS, make_host_base
 
 # in the sandbox, under the names of what builds things
@@ -46,7 +46,30 @@ _STAND_INS = (
         "pip",
         "pip3",
     ),
-    *("python3", "perl", "cargo", "qmake", "bazel", "dpkg-buildpackage", "strip", "dpkg-parsechangelog"),
+    *(
+        "python",
+        "python3",
+        "perl",
+        "cargo",
+        "qmake",
+        "bazel",
+        "dpkg-buildpackage",
+        "strip",
+        "dpkg-parsechangelog",
+    ),
+    *("flatpak", "ostree", "dpkg-deb", "syslinux", "parted", "genimage", "mkfs.msdos", "mcopy", "dd"),
+    *(
+        "truncate",
+        "mkdosfs",
+        "mke2fs",
+        "mkfs.ext4",
+        "sfdisk",
+        "fdisk",
+        "genext2fs",
+        "du",
+        "qemu-img",
+        "extlinux",
+    ),
 )
 # what is called is written down with where and in which environment; "make install" and the like make a file
 _STAND_IN = """\
@@ -54,7 +77,12 @@ _STAND_IN = """\
 {
   echo "$(basename "$0") $*"; pwd; env | grep -v '^_=' | sort
 } >> /buildstream-install/calls
+case "$(basename "$0")" in
+cargo) mkdir -p /buildstream-install/usr; echo > /buildstream-install/usr/.crates.toml ;;
+esac
 """
+# which plugins name themselves
+_HOSTS = ("pypi.org", "files.pythonhosted.org")
 _FAILURE = re.compile(r"FAILURE|ERROR|BUG")
 
 
@@ -73,11 +101,12 @@ class Outcome:
 class Program:
     """One of the programs, with a copy of the project and caches of its own."""
 
-    def __init__(self, command: str, project: Path, home: Path) -> None:
+    def __init__(self, command: str, project: Path, home: Path, surroundings: Mapping[str, str]) -> None:
         self.command = shlex.split(command)
         self.project = project
         self._environment = {
             **os.environ,
+            **surroundings,
             "HOME": str(home),
             "XDG_CACHE_HOME": str(home / "cache"),
             "XDG_CONFIG_HOME": str(home / "config"),
@@ -121,6 +150,16 @@ class Program:
         digest = self._show(element, "%{artifact-cas-digest}").stdout.strip() if state == "cached" else ""
         return Outcome(key, state, digest, done, (self.project / "elements" / element).read_text(), error)
 
+    def files(self, element: str) -> dict[str, bytes | str]:
+        """What is in the artifact, but for the inside of repositories, which holds the time of the clone."""
+        top = self.project / "checkout" / element
+        self.bst("artifact", "checkout", "--no-integrate", "--deps", "none", "--directory", str(top), element)
+        return {
+            path.relative_to(top).as_posix(): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+            for path in sorted(top.rglob("*"))
+            if ".git" not in path.parts and (path.is_symlink() or path.is_file())
+        }
+
     def _show(self, element: str, symbols: str = "%{full-key}|%{state}") -> subprocess.CompletedProcess[str]:
         return self.bst("show", "--deps", "none", "--format", symbols, element)
 
@@ -131,43 +170,32 @@ def _last_failure(text: str) -> str:
     return (failures or lines or [""])[-1]
 
 
-@contextmanager
-def served_repositories(inputs: Path) -> Iterator[str]:
-    """The address at which the repositories of INPUTS are served by git itself."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    server = subprocess.Popen(
-        [
-            *("git", "daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1"),
-            *(f"--port={port}", f"--base-path={inputs}"),
-        ],
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield f"git://127.0.0.1:{port}/"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def make_project(directory: Path, inputs: Path, served: str) -> None:
+def make_project(directory: Path, inputs: Path, served: str, web: str) -> None:
     """The project with all elements, in DIRECTORY."""
     elements, files = directory / "elements", directory / "files"
     elements.mkdir(parents=True)
     (directory / "project.conf").write_text(
         "name: kinds\nmin-version: 2.0\nelement-path: elements\n"
-        f"aliases: {{up: 'file://{inputs}/', served: '{served}'}}\n{PLUGINS}"
+        f"aliases: {{up: 'file://{inputs}/', served: '{served}', web: '{web}/'}}\n{PLUGINS}"
     )
     for case in (*ELEMENTS, *SOURCES):
-        (elements / f"{case.name}.bst").write_text(case.yaml)
+        (elements / f"{case.name}.bst").write_text(case.yaml.replace("@WEB@", web))
     for name, content in {
         "code/configure": _STAND_IN,
+        "code/Build": _STAND_IN,
+        "code/debian/rules": _STAND_IN,
+        "code/debian/x/usr/share/x": "x\n",
+        "code/debian/x/DEBIAN/control": "Package: x\n",
         "code/Makefile": "all:\n",
         "code/main.c": "int main(void)\n{\n    return 0;\n}\n",
         "code/debian/control": "Source: x\n\nPackage: x\nArchitecture: any\n",
         "code/debian/changelog": "x (1.0) unstable; urgency=low\n",
         "code/Cargo.lock": '[[package]]\nname = "tiny"\nversion = "0.1.0"\n'
         'source = "registry+https://github.com/rust-lang/crates.io-index"\nchecksum = "TINY"\n',
+        "crate/Cargo.toml": '[package]\nname = "x"\nversion = "1.0.0"\nedition = "2021"\n',
+        "crate/src/lib.rs": "",
+        "one/boot/vmlinuz": "kernel\n",
+        "one/etc/hosts": "\n",
         "one/usr/bin/one": "one\n",
         "one/usr/include/one.h": "one\n",
         "one.patch": _patch("a/main.c", "b/main.c", 1),
@@ -181,8 +209,11 @@ def make_project(directory: Path, inputs: Path, served: str) -> None:
         path = files / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content.replace("TINY", _checksum(inputs / "crates/tiny/tiny-0.1.0.crate")))
-    (files / "code/configure").chmod(0o755)
+    for name in ("configure", "Build", "debian/rules"):
+        (files / "code" / name).chmod(0o755)
     make_host_base(str(files / "tools"), (*SHELL_TOOLS, "basename"))
+    if not (files / "tools/bin").exists():
+        (files / "tools/bin").symlink_to("usr/bin")
     for name in _STAND_INS:
         path = files / "tools/usr/bin" / name
         path.write_text(_STAND_IN)
@@ -209,23 +240,29 @@ def _checksum(path: Path) -> str:
 def compare(cases: Sequence[Case], reference: Program, candidate: Program, *, verbose: bool) -> bool:
     """Prints the table; tells whether nothing differs."""
     is_equal = True
-    print(f"{'kind':20} {'loads':6} {'key':6} {'done':18} {'bytes':6} note")
+    print(f"{'kind':20} {'loads':6} {'key':6} {'done':18} {'bytes':8} note")
     for case in cases:
         left, right = reference.try_case(case), candidate.try_case(case)
         has_missing_tool = case.host_tool is not None and shutil.which(case.host_tool) is None
         same_key = left.key == right.key
         same_done = left.done == right.done or (("crashed" in left.done) and "crashed" not in right.done)
-        same = same_key and same_done and left.digest == right.digest and left.refs == right.refs
+        same_bytes = left.digest == right.digest
+        if left.digest and right.digest and not same_bytes:
+            element = f"{case.name}.bst"
+            files = reference.files(element)
+            is_git = any(".git" in path.parts for path in (reference.project / "checkout").rglob("*"))
+            same_bytes = is_git and bool(files) and files == candidate.files(element)
+        same = same_key and same_done and same_bytes and left.refs == right.refs
         is_equal = is_equal and same
         loads = f"{'yes' if left.key else 'no'}" + ("" if bool(left.key) == bool(right.key) else " DIFFERS")
-        digest = (
-            "-" if not left.digest + right.digest else "equal" if left.digest == right.digest else "DIFFER"
-        )
+        digest = "-" if not left.digest + right.digest else "equal" if same_bytes else "DIFFER"
+        if same_bytes and left.digest != right.digest:
+            digest = "but .git"
         done = right.done if same_done else f"{left.done} / {right.done}"
         refs = "" if left.refs == right.refs else " refs DIFFER"
         note = f"{case.note}{refs}" + (f"; no {case.host_tool} here" if has_missing_tool else "")
         key = "-" if "?" in left.key + right.key or not left.key else "equal" if same_key else "DIFFER"
-        print(f"{case.name:20} {loads:6} {key:6} {done:18} {digest:6} {note}", flush=True)
+        print(f"{case.name:20} {loads:6} {key:6} {done:18} {digest:8} {note}", flush=True)
         if verbose and (left.error or right.error):
             print(f"    reference: {left.error}\n    candidate: {right.error}")
         if verbose and left.digest != right.digest:
@@ -246,13 +283,18 @@ def main() -> int:
     options = parser.parse_args()
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.scratch)))
-        make_inputs(scratch / "inputs")
-        served = stack.enter_context(served_repositories(scratch / "inputs"))
-        make_project(scratch / "project", scratch / "inputs", served)
+        inputs = scratch / "inputs"
+        make_inputs(inputs)
+        make_other_repositories(inputs)
+        served = stack.enter_context(served_repositories(inputs))
+        web = stack.enter_context(served_files(inputs, scratch / "requests"))
+        internet = intercepted_hosts(inputs / "internet", _HOSTS, scratch / "proxy")
+        surroundings = stack.enter_context(internet)
+        make_project(scratch / "project", inputs, served, web)
         programs = []
         for name, command in (("reference", options.reference), ("candidate", options.candidate)):
             shutil.copytree(scratch / "project", scratch / name, symlinks=True)
-            programs.append(Program(command, scratch / name, scratch / f"home-{name}"))
+            programs.append(Program(command, scratch / name, scratch / f"home-{name}", surroundings))
         cases = [case for case in (*ELEMENTS, *SOURCES) if not options.case or case.name in options.case]
         return 0 if compare(cases, *programs, verbose=options.verbose) else 1
 
