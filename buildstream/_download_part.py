@@ -88,9 +88,11 @@ def open_part(path: str) -> PartialFile:
     Raises:
         OSError: It can't be written.
     """
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    path, descriptor = _lock(path)
-    return PartialFile(path, open(descriptor, "r+b"))
+    while True:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with suppress(FileNotFoundError):  # where a download has failed, the empty directory is removed
+            own_path, descriptor = _lock(path)
+            return PartialFile(own_path, open(descriptor, "r+b"))
 
 
 def _lock(path: str) -> tuple[str, int]:
@@ -99,6 +101,7 @@ def _lock(path: str) -> tuple[str, int]:
 
     wanted = path
     while True:
+        # raises FileNotFoundError if there is no directory
         descriptor = os.open(wanted, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import utils
@@ -174,6 +175,8 @@ class DownloadableFileSource(Source):
                     self.__store_etag(result.sha256, result.etag)
                 return result.sha256
         except (DownloadError, OSError) as error:
+            with suppress(OSError):  # there is something in it
+                os.rmdir(self._mirror_dir)
             is_temporary = isinstance(error, DownloadError) and error.is_temporary
             raise SourceError(
                 f"{self}: Error mirroring {self.url}: {error}", temporary=is_temporary

@@ -33,11 +33,12 @@ class Tracker:
         changes: list[RefChange] = []
         try:
             for source in element.sources:
+                old = source.plugin.get_ref()  # before: some plugins take over what they find at once
                 new = self._newest(element, source)
                 if new is None:
                     continue
                 is_trackable = True
-                if new != source.plugin.get_ref():
+                if new != old:
                     source.plugin.info(f"Found new revision: {new}")
                     # at once: later sources may be made from this one
                     changes += apply_ref(element, source, new)

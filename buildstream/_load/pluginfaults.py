@@ -30,7 +30,7 @@ def plugin_code(plugin: "Plugin", method: str) -> Iterator[None]:
         raise
     except Exception as error:
         advice = "If the configuration is as the plugin wants it, this is a fault of the plugin."
-        if isinstance(error, (OSError, MemoryError)):
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
             advice = "The plugin did not expect this of the machine."
         calls = "\n".join(_calls(plugin, error.__traceback__))
         raise PluginError(

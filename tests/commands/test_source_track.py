@@ -322,6 +322,21 @@ def test_plugins_see_the_earlier_sources(upstream: TestSpace) -> None:
     )
 
 
+def test_plugins_may_take_over_at_once_what_they_find(upstream: TestSpace) -> None:
+    """They should not, but some do."""
+    hasty = (
+        PLUGIN.replace("PREVIOUS_SOURCES_TRACK = True", "PREVIOUS_SOURCES_TRACK = False")
+        .replace("def track(self, *, previous_sources_dir):", "def track(self):")
+        .replace('return ",".join(sorted(os.listdir(previous_sources_dir)))', "self.ref = 'x'; return 'x'")
+    )
+    upstream.write("plugins/hasty.py", hasty)
+    start(upstream, plugins=[{"origin": "local", "path": "plugins", "sources": ["hasty"]}])
+    upstream.element("a.bst", "kind: import\nsources:\n- kind: hasty\n")
+    result = upstream.bst("source", "track", "a.bst")
+    assert upstream.read("elements/a.bst").endswith("- kind: hasty\n  ref: x\n")
+    assert "Found new revision: x" in result.stderr
+
+
 def test_file_that_changes_meanwhile_is_not_spoiled(upstream: TestSpace) -> None:
     upstream.write("plugins/seen.py", PLUGIN)
     start(upstream, plugins=[{"origin": "local", "path": "plugins", "sources": ["seen"]}])

@@ -107,6 +107,7 @@ class Program:
         self._environment = {
             **os.environ,
             **surroundings,
+            "PYTHONHASHSEED": "0",  # some plugins write sets into refs
             "HOME": str(home),
             "XDG_CACHE_HOME": str(home / "cache"),
             "XDG_CONFIG_HOME": str(home / "config"),

@@ -157,6 +157,21 @@ def write_index(top: Path, packages: dict[str, list[Path]]) -> None:
         (directory / "index.html").write_text(page)
 
 
+def write_json_index(top: Path, host: str, packages: dict[str, list[Path]]) -> None:
+    """Makes TOP/simple an index of Python packages as the host itself serves it to programs."""
+    for name, files in packages.items():
+        (top / "packages").mkdir(parents=True, exist_ok=True)
+        entries = []
+        for file in files:
+            content = file.read_bytes()
+            (top / "packages" / file.name).write_bytes(content)
+            url, hashes = f"https://{host}/packages/{file.name}", {"sha256": _sha256(content)}
+            entries.append({"filename": file.name, "url": url, "hashes": hashes, "yanked": False})
+        (top / "simple").mkdir(exist_ok=True)
+        page = {"meta": {"api-version": "1.1"}, "name": name, "versions": ["1.0"], "files": entries}
+        (top / "simple" / name).write_text(json.dumps(page))
+
+
 def write_image(top: Path, name: str, tag: str, layers: list[bytes]) -> None:
     """Makes TOP/v2 a registry with one image."""
     image = top / "v2" / name
