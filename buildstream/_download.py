@@ -5,9 +5,9 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._dataclass import dataclass
 from ._download_open import UrlOpener
 from ._download_part import PartialFile, open_part
 

@@ -8,9 +8,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO
 
+from ._dataclass import dataclass
 from ._exceptions import BstError
 from ._model.events import Event, MessageSent, StepFinished, phase_of_step
 from ._model.message import UNCONDITIONAL, ElementLabel, Message, MessageType

@@ -6,10 +6,11 @@ shorter text form, on the command line.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from ._dataclass import dataclass
 from ._exceptions import LoadError
 from .exceptions import LoadErrorReason
 

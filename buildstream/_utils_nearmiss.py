@@ -10,9 +10,12 @@ def nearest_word(word: str, known: Iterable[str], *, cutoff: float = _CUTOFF) ->
 
     Cost: O(all characters of KNOWN times those of WORD); for error messages only.
     """
+    words = sorted(known)
+    if not words:
+        return None
     from difflib import get_close_matches
 
-    matches = get_close_matches(word, sorted(known), n=1, cutoff=cutoff)
+    matches = get_close_matches(word, words, n=1, cutoff=cutoff)
     return matches[0] if matches else None
 
 

@@ -4,9 +4,9 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ._dataclass import dataclass
 from ._exceptions import BstError
 from .exceptions import ErrorDomain
 from .plugin import Plugin

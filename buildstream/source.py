@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._dataclass import dataclass
 from ._exceptions import BstError, ImplError, LoadError
 from ._source_info import SourceInfo, SourceInfoMedium, SourceVersionType
 from ._utils_atomic import temporary_directory

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "buildstream"
 
 # lowest first; modules of one line may import each other
 LAYERS = [
-    ["exceptions", "_exceptions", "_version", "_protos", "data"],
+    ["_dataclass", "exceptions", "_exceptions", "_version", "_protos", "data"],
     ["_model"],
     [
         "types",

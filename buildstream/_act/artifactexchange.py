@@ -1,8 +1,8 @@
 """Artifacts between the local cache and remote ones (keys specification 2.6 and 2.7)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import ArtifactError
 from .._messenger import Messenger
 from .._model.digest import Digest

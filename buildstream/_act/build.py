@@ -3,9 +3,10 @@
 import os
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._exceptions import BstError
 from .._load.elementhost import artifact_name
 from .._load.pluginfaults import plugin_code

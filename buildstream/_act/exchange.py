@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
+from .._dataclass import dataclass
 from .._exceptions import ArtifactError
 from .._messenger import Messenger
 from .._model.digest import Digest

@@ -10,8 +10,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from ..utils import save_file_atomic
 
 HISTORY_VERSION = 1

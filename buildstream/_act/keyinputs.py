@@ -10,9 +10,9 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import cast
 
+from .._dataclass import dataclass
 from .._load.elementhost import artifact_name
 from .._load.resolved import ResolvedElement
 from .._plan.record import ElementRecord

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._load.sandboxsettings import read_sandbox
 from .._model.digest import Digest
 from .._plan.artifactview import ArtifactView

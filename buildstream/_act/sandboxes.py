@@ -4,9 +4,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._load.resolved import ResolvedElement
 from .._load.sandboxsettings import SandboxSettings
 from .._model.digest import Digest

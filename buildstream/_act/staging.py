@@ -1,9 +1,10 @@
 """Staging artifacts into a sandbox, and telling which files overlap (plugin specification 8.9)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._load.resolved import ResolvedElement
 from .._model.digest import Digest
 from .._plan.artifactview import ArtifactView

@@ -1,7 +1,8 @@
 """Where things are in the local cache."""
 
 import os
-from dataclasses import dataclass
+
+from .._dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

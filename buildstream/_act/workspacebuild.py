@@ -1,7 +1,6 @@
 """Builds of elements with a workspace that go on from the last one (keys specification 2.9)."""
 
-from dataclasses import dataclass
-
+from .._dataclass import dataclass
 from .._load.elementhost import ref_of_names
 from .._load.resolved import ResolvedElement, build_scope
 from .._model.digest import Digest

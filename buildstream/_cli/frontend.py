@@ -1,14 +1,11 @@
 """The person's side of a session: what commands ask of the front end, on a console."""
 
-import shlex
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .._dataclass import dataclass
 
 if TYPE_CHECKING:
     from .._messenger import Messenger
@@ -160,6 +157,8 @@ class FrontEnd:
         if not sys.stdout.isatty():
             sys.stdout.write(text)
             return
+        import tempfile
+
         with tempfile.NamedTemporaryFile("w", prefix="bst-", suffix=".log", encoding="utf-8") as file:
             file.write(text)
             file.flush()
@@ -173,6 +172,10 @@ class FrontEnd:
         return (lambda: self._open_shell(name)) if has_sandbox else None
 
     def _run_pager(self, path: str) -> None:
+        import shlex
+        import shutil
+        import subprocess
+
         words = shlex.split(self._manners.environment.get("PAGER") or _DEFAULT_PAGER)
         if not words or shutil.which(words[0]) is None:
             words = ["cat"]

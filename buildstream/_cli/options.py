@@ -1,10 +1,11 @@
 """The options that commands share, and what the global ones amount to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeVar
 
 import click
+
+from .._dataclass import dataclass
 
 if TYPE_CHECKING:
     from .remotes import RemotePurpose

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from .._act.services import EngineServices
 from .._act.storepaths import StorePaths
+from .._dataclass import dataclass
 from .._exceptions import BstError, LoadError
 from .._load.projectkeys import find_project_conf
 from .._load.projectloader import ProjectLoader

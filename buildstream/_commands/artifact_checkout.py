@@ -4,11 +4,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._act.recorded import RecordedArtifact, staged_recorded_sandbox
 from .._act.virtualroot import staged_sandbox
+from .._dataclass import dataclass
 from .._exceptions import BstError, StreamError
 from .._load.elementhost import ref_of_names
 from .._load.targets import Targets, classify

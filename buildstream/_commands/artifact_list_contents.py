@@ -1,8 +1,8 @@
 """`bst artifact list-contents`: which files artifacts hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._model.digest import Digest
 from .._model.message import MessageType
 from .._store.cas_directory import CasDirectory

@@ -1,8 +1,8 @@
 """Targets of the artifact commands: elements, artifact names, and globs of either."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import StreamError
 from .._load.elementhost import artifact_name, ref_of_names
 from .._load.resolved import ResolvedElement

@@ -3,8 +3,8 @@
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import AppError
 from .._version import __version__
 from ..node import _assert_symbol_name

@@ -1,8 +1,8 @@
 """The graph of loaded elements for `bst lint`: all cycles at once, and an order in spite of them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._load.loadelement import LoadElement
 
 

@@ -1,9 +1,10 @@
 """Collecting problems for `bst lint`: from errors and messages to values, each cause once."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
+from .._dataclass import dataclass
 from .._exceptions import BstError
 from .._model.message import Message, MessageType
 from .._model.problem import Place, Problem, Severity

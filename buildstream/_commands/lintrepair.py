@@ -1,8 +1,9 @@
 """Recovery from errors for `bst lint`: what an error cites is cut out, so that the next one shows."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from .._dataclass import dataclass
 from .._model.problem import Place, Problem
 from ..node import MappingNode, Node, ScalarNode, SequenceNode
 

@@ -3,9 +3,10 @@
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._exceptions import PipelineError, StreamError
 from .._keys.elementkeys import KeyTable
 from .._load.projectloader import ProjectLoader

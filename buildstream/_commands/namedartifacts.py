@@ -1,8 +1,8 @@
 """Artifacts that are given by their names, where the queues expect elements."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from .._dataclass import dataclass
 from .._keys.elementkeys import ElementKeys, KeyTable
 from .._plan.pipeline import Pipeline
 from .._plan.record import ElementRecord

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import BstError, StreamError
 from .._load.pluginregistry import PluginType
 from .._load.project import Project

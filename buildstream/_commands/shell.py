@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .._act.recorded import RecordedArtifact, recorded_sandbox
 from .._act.virtualroot import staged_sandbox
+from .._dataclass import dataclass
 from .._exceptions import AppError, BstError
 from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement, build_scope, run_scope

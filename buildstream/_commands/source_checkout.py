@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._exceptions import AppError, BstError, ImplError, PipelineError, StreamError
 from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement

@@ -7,8 +7,8 @@ takes, so that watching costs at most a tenth of a processor.
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import AppError, BstError, StreamError
 from .._load.workspacesource import workspace_directory
 from .._model.message import MessageType

@@ -1,9 +1,9 @@
 """`bst why`: the first cause of builds, from what entered the keys of earlier ones."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from .._act.keyinputs import KeyInputs, KeyInputStore, name_in_project
+from .._dataclass import dataclass
 from .._exceptions import BstError
 from .._keys.compare import document_from_parts
 from .._load.elementhost import artifact_name

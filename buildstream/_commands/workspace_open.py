@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from .._act.workspacestaging import replace_content, scratch_directory, stage_originals
+from .._dataclass import dataclass
 from .._exceptions import StreamError
 from .._load.resolved import ResolvedElement
 from .._load.targets import classify

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from .._dataclass import dataclass
 from .._exceptions import AppError, LoadError, StreamError
 from .._load.projectloader import ProjectLoader
 from .._load.targets import classify

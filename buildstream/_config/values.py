@@ -1,9 +1,9 @@
 """The user configuration as values, section by section."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
+from .._dataclass import dataclass
 from .._load.settings import ProjectOverride
 from .._remotespec import CacheSettings, RemoteExecutionSettings, RemoteSpec
 

@@ -7,10 +7,10 @@ grows with the members that scopes add to their prefixes, not with their sizes.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement
 from .canonical import canonical_json, key_of_json, plugin_key_json

@@ -1,7 +1,6 @@
 """Aliases and mirrors of a project: from a URL to the addresses that may be tried."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
@@ -12,6 +11,9 @@ from .variables import Variables
 if TYPE_CHECKING:
     from ..sourcemirror import SourceMirror
     from .project import Project
+
+# characters that are the same in a URL
+_UNQUOTED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
 
 
 class AliasTable:
@@ -30,7 +32,7 @@ class AliasTable:
             ("toplevel-root", project.toplevel.directory),
         ):
             scope[name] = directory
-            scope[name + "-uri"] = "file://" + quote(directory)
+            scope[name + "-uri"] = "file://" + _quoted(directory)
         self._project = project
         self._expansion = Variables(scope)
         self._aliases = config.get_mapping("aliases", {}).clone()
@@ -93,3 +95,12 @@ class AliasTable:
         if base is not None and policy in ("all", "aliases"):
             uris.append(base)
         return uris
+
+
+def _quoted(path: str) -> str:
+    """PATH as part of a URL; the module that can quote is imported only if it has to."""
+    if _UNQUOTED.issuperset(path):
+        return path
+    from urllib.parse import quote
+
+    return quote(path)

@@ -6,8 +6,9 @@ variables that it refers to, and then shared.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, Node, ScalarNode, SequenceNode

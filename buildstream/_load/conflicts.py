@@ -1,8 +1,8 @@
 """Several instances of one project: which may be loaded side by side (format 7.9)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
 from ..node import SequenceNode

@@ -1,7 +1,8 @@
 """Reading the dependency lists of an element (format sections 6.2 and 6.3)."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from .._utils_nearmiss import did_you_mean
 from ..exceptions import LoadErrorReason

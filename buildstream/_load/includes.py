@@ -1,9 +1,9 @@
 """Includes `(@)` of YAML trees (format 4.6)."""
 
 import os
-from dataclasses import dataclass
 from typing import Protocol
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from .._utils_nearmiss import nearest_word
 from ..exceptions import LoadErrorReason

@@ -1,8 +1,9 @@
 """An element file as loaded: its node and its place in the graph, no plugin yet."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from ..node import MappingNode, Node
 from .dependencies import Declaration
 

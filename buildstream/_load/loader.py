@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
 from ..node import Node, ScalarNode

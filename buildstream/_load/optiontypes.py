@@ -1,9 +1,9 @@
 """The types of project options: how each is declared, assigned, checked and exported (format 2.8)."""
 
 import os
-from dataclasses import dataclass
 from enum import Enum
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError, PlatformError
 from .._model.platform import canonical_arch, host_arch
 from .._utils_nearmiss import did_you_mean

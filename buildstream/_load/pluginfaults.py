@@ -1,8 +1,6 @@
 """Errors of plugins that are no errors of the project: a plugin that fails in a way it did not foresee."""
 
-import inspect
 import os
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -47,6 +45,8 @@ def _text(error: Exception) -> str:
 
 def _calls(plugin: "Plugin", found: TracebackType | None) -> list[str]:
     """The calls of the plugin's own code that led to the error, and the innermost one of all."""
+    import traceback  # for faults alone
+
     calls = traceback.extract_tb(found)
     own_files = {_file_of(each) for each in type(plugin).__mro__ if each.__module__ != "builtins"}
     shown = [call for call in calls[:-1] if call.filename in own_files][-_SHOWN_CALLS:] + calls[-1:]
@@ -54,6 +54,8 @@ def _calls(plugin: "Plugin", found: TracebackType | None) -> list[str]:
 
 
 def _file_of(kind: type) -> str:
+    import inspect
+
     try:
         return os.path.abspath(inspect.getfile(kind))
     except (TypeError, OSError):

@@ -1,7 +1,8 @@
 """The types of plugins, and where a plugin is found."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+from .._dataclass import dataclass
 
 
 class PluginType(Enum):

@@ -6,9 +6,9 @@ and imported when they are first used, so a declaration costs nothing.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError, PluginError
 from .._utils_nearmiss import did_you_mean, nearest_word
 from ..exceptions import LoadErrorReason

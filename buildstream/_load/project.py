@@ -7,9 +7,9 @@ The second pass is made when the first ordinary element is loaded.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from .._remotespec import RemoteSpec, relative_to, remote_spec_from_node
 from ..exceptions import LoadErrorReason

@@ -3,8 +3,8 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, ScalarNode, SequenceNode

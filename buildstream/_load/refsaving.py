@@ -7,10 +7,11 @@ several commands track at the same time, or a person edits meanwhile.
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from .._dataclass import dataclass
 from .._exceptions import BstError, LoadError
 from .._utils_atomic import locked_directory
 from ..exceptions import ErrorDomain

@@ -1,9 +1,10 @@
 """Resolved elements and sources: what loading gives to everything above it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from ..node import MappingNode, Node
 from .sandboxsettings import SandboxSettings
 from .variables import Variables

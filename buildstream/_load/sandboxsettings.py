@@ -1,8 +1,8 @@
 """The `sandbox` section of an element, validated (format section 6.7)."""
 
 import os
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from .._model.platform import canonical_arch, host_arch, host_os
 from ..exceptions import LoadErrorReason

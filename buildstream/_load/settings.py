@@ -1,8 +1,10 @@
 """What a load depends on besides the files of the project."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from .._dataclass import dataclass
 
 if TYPE_CHECKING:
     from ..node import MappingNode, SequenceNode

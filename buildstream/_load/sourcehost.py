@@ -1,9 +1,9 @@
 """The engine's side of a source plugin: aliases, mirrors, and capturing into the store."""
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._dataclass import dataclass
 from .._model.digest import Digest
 from .._utils_nearmiss import did_you_mean
 from .._utils_url import split_alias

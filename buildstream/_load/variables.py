@@ -124,8 +124,11 @@ class Variables:
             )
         return node.value or ""
 
-    def _resolve(self, name: str) -> str:
-        """Resolves NAME and all that it refers to; iterative, as references may be thousands deep."""
+    def _resolve(self, name: str, *, guesses: bool = True) -> str:
+        """Resolves NAME and all that it refers to; iterative, as references may be thousands deep.
+
+        GUESSES says whether an error about a missing name tells which one may be meant, which takes long.
+        """
         values = self._values
         path = {name: _REFERENCE.split(self._text(name))}  # from NAME to the variable at work, in order
         while path:
@@ -136,7 +139,7 @@ class Variables:
                 values[current] = "".join(parts)
                 del path[current]
             elif missing not in self._nodes:
-                raise _undefined(missing, self._nodes[current], self._nodes)
+                raise _undefined(missing, self._nodes[current], self._nodes if guesses else ())
             elif missing in path:
                 raise self._circular(list(path), missing)
             else:
@@ -174,7 +177,8 @@ class Variables:
     def _resolve_what_can_be(self) -> None:
         for name in self._nodes:
             try:
-                self.get(name)
+                if name not in self._values:
+                    self._resolve(name, guesses=False)
             except LoadError:
                 # the map of an element may define what is missing here, and tells if it does not
                 continue

@@ -2,8 +2,8 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from .._utils_atomic import locked_directory, replace_text_file
 from ..exceptions import LoadErrorReason

@@ -7,8 +7,8 @@ changing and replacing the file under a lock.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import BstError, LoadError
 from .._utils_atomic import locked_directory, replace_text_file
 from ..exceptions import ErrorDomain, LoadErrorReason

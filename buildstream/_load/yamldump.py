@@ -14,7 +14,7 @@ _NEEDS_QUOTES = re.compile(
     | [-?:](?:\ |$)                     # an indicator only before a blank
     | ---|\.\.\.                        # the marker of a document
     | .*(?::(?:\ |$)|\ \#|\ $)          # what ends a key, begins a comment, or gets lost at the end
-    | .*[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]
+    | .*[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]   # compiles faster than the others
     """,
     re.VERBOSE | re.DOTALL,
 )

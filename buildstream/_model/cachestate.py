@@ -1,6 +1,8 @@
 """What is known of the local cache: sizes, what a clean-up would do, what a check has found."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from .._dataclass import dataclass
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """What loading found out about elements, as plain values for reports that programs read."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from .._dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

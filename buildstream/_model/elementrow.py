@@ -1,9 +1,9 @@
 """What the front end may know of one element: for `show`, headings and summaries."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
+from .._dataclass import dataclass
 from .message import ElementLabel
 
 

@@ -4,9 +4,10 @@ These are the records of the event log (doc/source/using_events.rst, which has a
 A field that is None is not known, and is left out of the log.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
+
+from .._dataclass import dataclass
 
 EVENT_LOG_VERSION = 1  # grows when a field changes its meaning or goes; new fields and events may come
 

@@ -1,7 +1,8 @@
 """What the engine tells the person: one immutable value a message."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+from .._dataclass import dataclass
 
 
 class MessageType(Enum):

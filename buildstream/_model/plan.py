@@ -1,7 +1,6 @@
 """What a build would do, before it does it."""
 
-from dataclasses import dataclass
-
+from .._dataclass import dataclass
 from .events import Decision
 
 

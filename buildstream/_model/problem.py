@@ -1,7 +1,8 @@
 """What is wrong with a project: values that `bst lint` makes and the front end shows."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+from .._dataclass import dataclass
 
 
 class Severity(Enum):

@@ -1,7 +1,6 @@
 """What a session tells of itself: before it starts, while it runs, and when it is over."""
 
-from dataclasses import dataclass
-
+from .._dataclass import dataclass
 from .elementrow import ElementView
 
 

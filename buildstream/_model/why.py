@@ -1,8 +1,8 @@
 """Why elements are built: values that `bst why` makes and the front end shows."""
 
-from dataclasses import dataclass
 from enum import Enum
 
+from .._dataclass import dataclass
 from .problem import Place
 
 

@@ -1,7 +1,6 @@
 """What the layers above the store may know of an artifact."""
 
-from dataclasses import dataclass
-
+from .._dataclass import dataclass
 from .._model.digest import Digest
 
 

@@ -5,8 +5,8 @@ All functions are O(elements + edges), but for the simulation, which sorts besid
 
 import heapq
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._load.resolved import ResolvedElement
 
 Duration = Callable[[ResolvedElement], float]  # in seconds; 0 for what needs no job

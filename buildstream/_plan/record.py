@@ -5,10 +5,10 @@ data: the job that builds the element changes it, and whoever first asks for
 that of a cached element loads it.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from .._dataclass import dataclass
 from .._keys.elementkeys import ElementKeys
 from .._load.resolved import ResolvedElement
 from .._model.message import ElementLabel

@@ -1,8 +1,8 @@
 """What took the time in a session, what its end waited for, in a few figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._model.session import SessionTimes
 from .durations import JobTime, critical_path, waited_for
 

@@ -1,7 +1,6 @@
 """What a storage server can do, asked before anything else."""
 
-from dataclasses import dataclass
-
+from .._dataclass import dataclass
 from .channel import Channel
 from .errors import Failure, RemoteError
 from .retry import Cancellation

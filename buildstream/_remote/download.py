@@ -5,8 +5,9 @@ stays there, so that a transfer that was broken off continues where it was.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from .._dataclass import dataclass
 from .._exceptions import CASError
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas import Cas

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from .._dataclass import dataclass
 from .._model.digest import Digest
 from .._remotespec import RemoteSpec, RemoteType
 from .assets import AssetClient

@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Protocol
 
+from .._dataclass import dataclass
 from .._remotespec import ConnectionConfig
 from .errors import Failure, RemoteError
 

@@ -1,8 +1,9 @@
 """Which of the remotes that command line, user and projects name apply to a project (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from .._dataclass import dataclass
 from .._remotespec import CacheSettings, RemoteSpec
 
 

@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .retry import Cancellable
 
 _INTERVAL_S = 0.5  # between two looks at the streams

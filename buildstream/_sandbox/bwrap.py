@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
+
+from .._dataclass import dataclass
 
 # the host name that isolated commands see
 HOST_NAME = "buildbox"

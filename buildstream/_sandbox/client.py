@@ -8,9 +8,9 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from .._dataclass import dataclass
 from .._exceptions import SandboxError
 from .launcher import BLOCKED_SIGNALS, HEADER, receive_exactly
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._store.cas import Cas
 from ..sandbox.sandbox import ActivityReporter
 from .client import RunningSandbox, SandboxLauncher

@@ -13,8 +13,8 @@ import select
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .bwrap import HostMount
 
 # where the pipe is in sandboxes: /dev is made anew for each, so nothing of it can get into an artifact

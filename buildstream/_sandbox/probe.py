@@ -5,9 +5,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum
 
+from .._dataclass import dataclass
 from .._exceptions import SandboxError
 from .bwrap import SandboxView, bubblewrap_candidates, bubblewrap_options, version_from_text
 from .client import LaunchError, LaunchFailure, LaunchSpec, SandboxLauncher

@@ -12,9 +12,9 @@ import os
 import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 
+from .._dataclass import dataclass
 from ..storage import Directory
 
 # they are mounted afresh for each command; what is staged there can't be seen

@@ -1,9 +1,9 @@
 """The work of the queues that exchange artifacts with remote caches."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from .._act.artifactsharing import ArtifactSharing
+from .._dataclass import dataclass
 from .._exceptions import ArtifactError
 from .._plan.artifactview import ArtifactView
 from .._plan.pipeline import Pipeline

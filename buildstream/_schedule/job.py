@@ -2,12 +2,12 @@
 
 import os
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from .._act.jobcontrol import CurrentJob, JobControl
+from .._dataclass import dataclass
 from .._exceptions import BstError, JobTerminated
 from .._messenger import Messenger
 from .._model.message import MessageType
@@ -94,6 +94,8 @@ class Job:
         except BstError as error:
             return self._failed(error, None)
         except Exception as error:  # noqa: BLE001 - reported as a bug, and the session goes on
+            import traceback
+
             detail = "An unhandled exception occured:\n\n" + traceback.format_exc()
             self._send(MessageType.BUG, self.queue.action, detail=detail)
             return JobResult(JobStatus.FAILED, error=BstError(str(error)))

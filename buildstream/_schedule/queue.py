@@ -2,10 +2,11 @@
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from .._dataclass import dataclass
 from .._plan.record import ElementRecord
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from .._act.jobcontrol import CurrentJob
 from .._config import OnError
+from .._dataclass import dataclass
 from .._messenger import Messenger
 from .._model.message import MessageType
 from .._plan.record import ElementRecord

@@ -4,13 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from traceback import format_exception
 from typing import Any
 
 import grpc
 
+from .._dataclass import dataclass
 from .._exceptions import CASError
 from .access import Tokens
 from .errors import CallError, call_error_from

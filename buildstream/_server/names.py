@@ -1,12 +1,12 @@
 """Names in requests: instances, digests, resources of byte streams."""
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from grpc import StatusCode
 
+from .._dataclass import dataclass
 from .._model.digest import Digest
 from .errors import CallError, invalid
 

@@ -1,9 +1,10 @@
 """What the server is told when it is started."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from .._config.values import DiskShare
+from .._dataclass import dataclass
 
 
 class Right(Enum):

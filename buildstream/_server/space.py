@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from .._config.values import DiskShare
+from .._dataclass import dataclass
 from .settings import Quota
 
 _BLOCK_BYTES = 4096

@@ -9,9 +9,10 @@ began stays, so it may run beside builds of any process.
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from .._dataclass import dataclass
 from .._exceptions import CASError
 from .._model.digest import Digest
 from .._model.tree import TreeDecodeError, decode_directory

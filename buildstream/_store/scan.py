@@ -4,8 +4,9 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from .._dataclass import dataclass
 from .._exceptions import CASError
 from .._model.digest import Digest
 from .._model.tree import DirectoryEntry, SymlinkEntry, TreeDirectory

@@ -1,7 +1,6 @@
 """How to lay extracted trees over each other to get a directory, without work per file."""
 
-from dataclasses import dataclass
-
+from .._dataclass import dataclass
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory
 from .nodes import DirectoryNode, PeekedEntry, Tree, View

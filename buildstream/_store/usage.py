@@ -4,10 +4,10 @@ import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
+from .._dataclass import dataclass
 from .._exceptions import CASError
 from .layout import StoreLayout
 

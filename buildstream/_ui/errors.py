@@ -1,7 +1,5 @@
 """The last words of a command that failed."""
 
-import traceback
-
 from .._exceptions import BstError
 from .._tasklog import indent_lines
 
@@ -13,6 +11,8 @@ def render_error(error: BstError, *, prefix: str = "", debug: bool = False) -> s
     """
     message = str(error)
     if debug:
+        import traceback
+
         message = "\n\n" + "".join(traceback.format_exception(error))
     elif prefix:
         message = f"{prefix}: {message}"

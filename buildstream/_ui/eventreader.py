@@ -2,9 +2,10 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from .._dataclass import dataclass
 from .._exceptions import AppError
 from .._model.events import EVENT_LOG_VERSION
 from .._plan.durations import JobTime

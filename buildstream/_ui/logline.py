@@ -2,11 +2,10 @@
 
 import os
 import re
-import textwrap
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._exceptions import LoadError
 from .._model.message import ElementLabel, Message, MessageType
 from .._tasklog import brief_key, format_duration, indent_lines
@@ -162,7 +161,7 @@ class LogLineRenderer:
             return f"{before}\n"
         captions = (f"Printing the last {self._options.error_lines} lines from log file:", log_path, _RULE)
         head = "".join([f"    {self._paint(caption, ERROR_NOTE)}\n" for caption in captions])
-        tail = textwrap.indent(read_tail(log_path, self._options.error_lines), "    ")
+        tail = indented(read_tail(log_path, self._options.error_lines))
         return f"{before}{head}{self._paint(tail, DETAIL)}\n    {self._paint(_RULE, ERROR_NOTE)}\n\n"
 
     def _relative_log_path(self, log_path: str) -> str:
@@ -195,6 +194,11 @@ def split_message_format(message_format: str) -> list[tuple[str, str | None]]:
     if literal:
         segments.append((literal, None))
     return segments
+
+
+def indented(text: str) -> str:
+    """TEXT with four blanks before each line that is not empty, as `textwrap.indent` gives it."""
+    return "".join(f"    {line}" if line.strip() else line for line in text.splitlines(keepends=True))
 
 
 def read_tail(path: str, line_count: int) -> str:

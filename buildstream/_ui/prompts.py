@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TextIO
 
+from .._dataclass import dataclass
 from .._exceptions import BstError
 from .style import DETAIL, LABEL, VALUE, Paint
 

@@ -1,8 +1,8 @@
 """The status bar: what the session does right now, in the last lines of the terminal."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from .._dataclass import dataclass
 from .._model.session import ActiveTask, CacheUsage, QueueTally, SessionStatus
 from .._tasklog import format_duration
 from .style import (

@@ -1,11 +1,11 @@
 """The summary of a session: changed keys, failures, and what each queue has done."""
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 from .._model.elementrow import ElementView
 from .._model.message import Message
 from .._model.session import QueueTally, SessionSummary
+from .logline import indented
 from .report import render_labels, render_title
 from .showformat import render_report
 from .style import FAILED, LABEL, PROCESSED, SKIPPED, VALUE, Paint, Profile
@@ -69,7 +69,7 @@ def _render_failures(
         text += f"    {paint(name, LABEL)}{paint(':', LABEL)}\n"
         message = failures.get(name)
         if message is not None:
-            text += textwrap.indent(render_message(message), "    ")
+            text += indented(render_message(message))
     return text if text.endswith("\n\n") else f"{text}\n"
 
 

@@ -6,8 +6,9 @@ their jobs.  A complete event ("X") is written for each.
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from .._dataclass import dataclass
 from .._model.events import Event, JobFinished, JobStarted, MessageSent, SessionFinished, StepFinished
 
 _SESSION_PROCESS = 0

@@ -5,7 +5,9 @@ The text is part of the format: remote action caches know a batch by it.
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from .._dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,3 +161,26 @@ def test_bash_script_fills_the_reply(project: TestSpace, tmp_path: Path) -> None
         check=True,
     )
     assert result.stdout == "<compose-all.bst >"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "element-path: parts",
+        "element-path:   parts  ",
+        'element-path: "parts"',
+        "element-path: parts  # where they are",
+        "# element-path: elements\nelement-path: parts",
+        "element-path:\n  parts",
+        "title: |\n  element-path: elements\nelement-path: parts",
+    ],
+    ids=["plain", "blanks", "quoted", "comment", "comment before", "next line", "other text"],
+)
+def test_element_path_is_read_however_it_is_written(
+    space: TestSpace, monkeypatch: pytest.MonkeyPatch, lines: str
+) -> None:
+    space.write("project.conf", f"name: demo\nmin-version: 2.0\n{lines}\n")
+    space.write("parts/a.bst", "")
+    space.write("elements/wrong.bst", "")
+    monkeypatch.chdir(space.project_directory)
+    assert complete("bst show ") == ["a.bst "]
