@@ -63,3 +63,18 @@ def test_every_command_is_on_the_map() -> None:
     rows = re.findall(r"^(``.*``)(?: \.\.\.|, \.\.\.)?  +\S.*$", page("using_commands"), re.MULTILINE)
     mapped = {name.split()[0] for row in rows for name in re.findall("``(.*?)``", row)}
     assert set(bst.commands) <= mapped
+
+
+def test_every_reason_of_loading_plugins_is_documented_and_reached_by_a_test() -> None:
+    sources = (EXAMPLES.parents[1] / "buildstream" / "_load").glob("plugin*.py")
+    given = {
+        reason
+        for source in sources
+        for reason in re.findall(r'reason="([a-z-]+)"', source.read_text(encoding="utf-8"))
+        if reason != "unhandled-exception"  # of a plugin, not of loading one
+    }
+    documented = re.findall(r"^``([a-z-]+)``  ", section(page("writing_plugins"), "Errors"), re.MULTILINE)
+    assert sorted(documented) == sorted(given)
+    vectors = EXAMPLES.parents[1] / "tests" / "vectors" / "errors" / "plugins.yaml"
+    reached = set(re.findall("PLUGIN ([a-z-]+)", vectors.read_text(encoding="utf-8")))
+    assert given <= reached

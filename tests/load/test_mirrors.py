@@ -1,6 +1,8 @@
 """Mirrors: which are tried, in which order, and plugins that make the addresses."""
 
 import hashlib
+import json
+import re
 
 import pytest
 
@@ -102,3 +104,47 @@ def test_wrong_declarations(space: TestSpace, upstream: str, mirror: dict[str, o
     assert result.error is not None
     assert result.error.reason == reason
     assert "Error loading project: project.conf [line " in result.stderr
+
+
+# What is tried if nothing answers, as BuildStream 2.8.1 does it: tests/integration/sources/run.py compares
+# all combinations.  None stands for an error, since nothing is left to try.
+_POLICIES = [
+    # policy, default mirror, whether the user has a mirror `own`, what is tried to fetch and to track
+    ("all", None, False, "near/1 near/2 far base", "base far near/2 near/1"),
+    ("all", "far", False, "far near/1 near/2 base", "base near/2 near/1 far"),
+    ("all", "far", True, "own base", "base own"),
+    ("mirrors", None, False, "near/1 near/2 far", "far near/2 near/1"),
+    ("mirrors", "far", True, "own", "own"),
+    ("aliases", "far", False, "base", "base"),
+    ("aliases", None, True, "base", "base"),
+    ("user", None, False, None, None),
+    ("user", "far", True, "own", "own"),
+]
+
+
+@pytest.mark.parametrize("case", _POLICIES, ids=lambda case: f"{case[0]}-{case[1]}-{case[2]}")
+def test_policies(space: TestSpace, case: tuple[str, str | None, bool, str | None, str | None]) -> None:
+    policy, default, has_own, fetched, tracked = case
+    space.project(
+        aliases={"up": "file:///base/"},
+        mirrors=[
+            {"name": "near", "aliases": {"up": ["file:///near/1/", "file:///near/2/"]}},
+            {"name": "far", "aliases": {"up": ["file:///far/"]}},
+        ],
+    )
+    settings: dict[str, object] = {"default-mirror": default} if default else {}
+    if has_own:
+        settings["mirrors"] = [{"name": "own", "aliases": {"up": ["file:///own/"]}}]
+    element = "kind: import\nsources:\n- {kind: remote, url: 'up:file'%s}\n"
+    for action, ref, expected in (("fetch", ", ref: x", fetched), ("track", "", tracked)):
+        space.configure(
+            f"{action}: {{source: {policy}}}\nscheduler: {{network-retries: 0}}\n"
+            f"projects: {json.dumps({'test': settings})}\n"
+        )
+        space.element("a.bst", element % ref)
+        result = run_in_process(space, *_RUN, "source", action, "a.bst")
+        tried = re.findall(rf"START +{action.title()}ing file:///(\S+)/file$", result.stderr, re.MULTILINE)
+        assert tried == ([] if expected is None else expected.split())
+        assert result.code == 255
+        reason = None if result.error is None else result.error.reason
+        assert (reason == "missing-source-alias-target") == (expected is None)

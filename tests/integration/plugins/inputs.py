@@ -163,8 +163,7 @@ def _make_indexes(directory: Path) -> None:
     package.mkdir()
     _tar(package / "hello-1.0.tar.gz", {f"hello-1.0/{name}": text for name, text in _SELF_CONTAINED.items()})
     write_index(directory, {"hello": [package / "hello-1.0.tar.gz"]})
-    internet = directory / "internet"
-    write_json_index(internet / "pypi.org", "pypi.org", {"hello": [package / "hello-1.0.tar.gz"]})
+    write_json_index(directory / "internet", {"hello": [package / "hello-1.0.tar.gz"]})
     write_image(directory, "hello", "latest", [_layer({"usr/a": "a"}), _layer({"usr/b": "b", "a": "a"})])
     modules = directory / "cpan" / "modules"
     modules.mkdir(parents=True)

@@ -101,7 +101,7 @@ SOURCES = (
     _source("quilt", "{kind: local, path: files/quilted}", "{kind: quilt}", tool="quilt"),
     _source("zip", "{kind: zip, url: 'up:hello.zip'}"),
     _source("zip-base", "{kind: zip, url: 'up:hello.zip', base-dir: ''}"),
-    _source("deb", "{kind: deb, url: 'up:hello.deb'}", note="needs the package arpy"),
+    _source("deb", "{kind: deb, url: 'up:hello.deb'}", note="with the package arpy"),
     _source("tar", "{kind: tar, url: 'up:hello-1.0.tar.gz'}"),
     _source("remote", "{kind: remote, url: 'up:file.bin', executable: True}"),
     _source("source-cargo", _CODE, "{kind: cargo, url: 'up:crates'}"),

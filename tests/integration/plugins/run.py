@@ -32,44 +32,14 @@ from tests.integration.plugins.standins import intercepted_hosts, served_files, 
 from tests.testutils.hostbase import SHELL_TOOLS, make_host_base
 
 # in the sandbox, under the names of what builds things
-_STAND_INS = (
-    *(
-        "autoreconf",
-        "automake",
-        "aclocal",
-        "autoconf",
-        "libtoolize",
-        "cmake",
-        "make",
-        "ninja",
-        "meson",
-        "pip",
-        "pip3",
-    ),
-    *(
-        "python",
-        "python3",
-        "perl",
-        "cargo",
-        "qmake",
-        "bazel",
-        "dpkg-buildpackage",
-        "strip",
-        "dpkg-parsechangelog",
-    ),
-    *("flatpak", "ostree", "dpkg-deb", "syslinux", "parted", "genimage", "mkfs.msdos", "mcopy", "dd"),
-    *(
-        "truncate",
-        "mkdosfs",
-        "mke2fs",
-        "mkfs.ext4",
-        "sfdisk",
-        "fdisk",
-        "genext2fs",
-        "du",
-        "qemu-img",
-        "extlinux",
-    ),
+_STAND_INS = re.findall(
+    r"\S+",
+    """
+    autoreconf automake aclocal autoconf libtoolize cmake make ninja meson pip pip3 python python3
+    perl cargo qmake bazel dpkg-buildpackage strip dpkg-parsechangelog flatpak ostree dpkg-deb
+    syslinux parted genimage mkfs.msdos mcopy dd truncate mkdosfs mke2fs mkfs.ext4 sfdisk fdisk
+    genext2fs du qemu-img extlinux mkswap mkfs mkfs.vfat mkfs.ext2 tune2fs e2fsck mmd
+    """,
 )
 # what is called is written down with where and in which environment; "make install" and the like make a file
 _STAND_IN = """\
@@ -107,6 +77,7 @@ class Program:
         self._environment = {
             **os.environ,
             **surroundings,
+            "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup")),
             "PYTHONHASHSEED": "0",  # some plugins write sets into refs
             "HOME": str(home),
             "XDG_CACHE_HOME": str(home / "cache"),

@@ -157,19 +157,20 @@ def write_index(top: Path, packages: dict[str, list[Path]]) -> None:
         (directory / "index.html").write_text(page)
 
 
-def write_json_index(top: Path, host: str, packages: dict[str, list[Path]]) -> None:
-    """Makes TOP/simple an index of Python packages as the host itself serves it to programs."""
+def write_json_index(top: Path, packages: dict[str, list[Path]]) -> None:
+    """Makes TOP/HOST the index of Python packages, and where it keeps files, as served to programs."""
+    index, host = top / "pypi.org" / "simple", "files.pythonhosted.org"
+    index.mkdir(parents=True)
+    (top / host / "packages").mkdir(parents=True)
     for name, files in packages.items():
-        (top / "packages").mkdir(parents=True, exist_ok=True)
         entries = []
         for file in files:
             content = file.read_bytes()
-            (top / "packages" / file.name).write_bytes(content)
+            (top / host / "packages" / file.name).write_bytes(content)
             url, hashes = f"https://{host}/packages/{file.name}", {"sha256": _sha256(content)}
             entries.append({"filename": file.name, "url": url, "hashes": hashes, "yanked": False})
-        (top / "simple").mkdir(exist_ok=True)
         page = {"meta": {"api-version": "1.1"}, "name": name, "versions": ["1.0"], "files": entries}
-        (top / "simple" / name).write_text(json.dumps(page))
+        (index / name).write_text(json.dumps(page))
 
 
 def write_image(top: Path, name: str, tag: str, layers: list[bytes]) -> None:
