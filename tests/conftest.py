@@ -1,5 +1,6 @@
 """Settings and fixtures of all tests."""
 
+import compileall
 import os
 import signal
 from collections.abc import Callable
@@ -8,14 +9,19 @@ from pathlib import Path
 
 import pytest
 
+import buildstream
 from tests.testutils.hostbase import SHELL_TOOLS, make_host_base
 from tests.testutils.space import TestSpace
 
 _MEMORY_DIRECTORY = "/dev/shm"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Keeps the person's own settings out of the tests, and temporary files in memory if possible."""
+    if not hasattr(config, "workerinput"):
+        # an editable installation has no byte code, and where PYTHONDONTWRITEBYTECODE is set it never gets
+        # any: then each of some thousand runs of the program would compile all that it imports
+        compileall.compile_dir(Path(buildstream.__file__).parent, quiet=1)
     for number in (signal.SIGINT, signal.SIGQUIT):
         # ignored by what a shell starts in the background, and by all that inherits it
         if signal.getsignal(number) == signal.SIG_IGN:

@@ -6,11 +6,12 @@ wait for sandboxes and downloads in threads of their own; nothing is forked.
 
 import math
 import signal
-import threading
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .._act.jobcontrol import CurrentJob
@@ -19,6 +20,7 @@ from .._dataclass import dataclass
 from .._messenger import Messenger
 from .._model.message import MessageType
 from .._plan.record import ElementRecord
+from .crew import Crew
 from .job import Job, JobResult, JobStatus
 from .queue import Queue, Token
 from .signals import ENDING_SIGNALS, SessionSignals
@@ -34,6 +36,9 @@ TICK_S = 1.0
 # before a job is tried again after a failure that may be temporary; doubled each time
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
+# after which a thread that computes lets another in: jobs compute little between their calls of the system,
+# and each of them would wait for the usual 5 ms while another one is at it
+SWITCH_INTERVAL_S = 0.0005
 # jobs at once where the person sets no limit
 MOST_JOBS = 64
 
@@ -101,6 +106,7 @@ class Scheduler:
         self._tick = tick
         self._free = {token: count if count > 0 else MOST_JOBS for token, count in settings.tokens.items()}
         self._pausing: dict[Job, asyncio.TimerHandle] = {}  # active jobs, until they are tried again
+        self._crew = Crew()
         self._is_quitting = False
         self._is_terminating = False
         self._give_up_s = math.inf  # by the clock of the loop
@@ -142,9 +148,13 @@ class Scheduler:
 
         # an interrupt while asyncio sets itself up, or tears down, would leave a loop that complains
         previous = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         try:
             asyncio.run(self._run())
         finally:
+            self._crew.dismiss()
+            sys.setswitchinterval(interval_s)
             signal.pthread_sigmask(signal.SIG_SETMASK, previous)
         return self.result
 
@@ -198,13 +208,11 @@ class Scheduler:
     def _start(self, job: Job) -> None:
         if job not in self.active:
             self.active.append(job)
-        # not of a pool: python would wait for threads that hang
-        threading.Thread(target=self._run_job, args=(job,), name="job", daemon=True).start()
+        self._crew.do(job.run, partial(self._announce, job))
 
-    def _run_job(self, job: Job) -> None:
-        """Runs JOB, in its thread."""
+    def _announce(self, job: Job, result: JobResult) -> None:
+        """Tells the main thread from that of JOB how it ended."""
         assert self._loop is not None
-        result = job.run()
         with suppress(RuntimeError):  # the session has ended without this job
             self._loop.call_soon_threadsafe(self._job_done, job, result)
 
