@@ -3,8 +3,8 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
 
 from .._act.recorded import RecordedArtifact, staged_recorded_sandbox
 from .._act.virtualroot import staged_sandbox
@@ -16,6 +16,7 @@ from .._model.message import ElementLabel
 from .._plan.artifactview import ArtifactView
 from .._plan.selection import select
 from .._store.checkout import export_directory, export_tar
+from .._utils_atomic import save_file_atomic
 from .app import App
 from .artifactpulls import pull_named
 from .artifacttargets import load_artifact_targets
@@ -170,5 +171,12 @@ def _write(app: App, sandbox: "LocalSandbox", options: CheckoutOptions, label: E
         if options.tar == "-":
             export_tar(app.cas, digest, sys.stdout.buffer, compression=options.compression)
         else:
-            with open(options.tar, "wb") as file:
+            with _archive(options.tar) as file:
                 export_tar(app.cas, digest, file, compression=options.compression)
+
+
+def _archive(path: str) -> AbstractContextManager[BinaryIO]:
+    """Opens what becomes the archive at PATH; a file appears there when it is complete, never half of it."""
+    if os.path.lexists(path) and not os.path.isfile(path):
+        return open(path, "wb")  # a device or pipe
+    return save_file_atomic(os.path.realpath(path), "wb")

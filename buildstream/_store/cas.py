@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._exceptions import CASError
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
-from .._model.tree import TreeDirectory
+from .._model.tree import FileEntry, TreeDirectory
 from .adopt import TreeAdopter
 from .capture import capture_directory, capture_overlay, require_directory
 from .cleanup import Cleaner, RecordSet
@@ -162,6 +162,18 @@ class Cas:
             CASError: With reason `missing-blob` or `corrupt-blob`.
         """
         return self._objects.object_path(digest, executable=executable)
+
+    def link(self, entry: FileEntry, path: str) -> bool:
+        """Makes PATH, where nothing is, a second name of the object for ENTRY, verified.
+
+        Returns:
+            False if file systems don't allow it.
+
+        Raises:
+            CASError: With reason `missing-blob` or `corrupt-blob`.
+            OSError: Another failure of the link.
+        """
+        return self._objects.try_link(entry.digest, path, executable=entry.is_executable)
 
     def verify(self, digest: Digest) -> bool:
         """Whether the blob is present and its content right; the content is read once per process."""

@@ -1,6 +1,5 @@
 """Writing trees of the store where the user wants them: to a directory or a tar archive."""
 
-import errno
 import os
 import stat
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +17,7 @@ from .tarexport import add_tree_to_tar
 
 _NEW_FILE_MODE = 0o666  # the umask is taken off by the system
 _NEW_EXECUTABLE_MODE = 0o777
+_READ_AT_ONCE_BYTES = 1 << 20
 
 
 def export_directory(
@@ -54,39 +54,48 @@ class _DirectoryExport:
 
     def run(self, root_digest: Digest, root: str) -> None:
         finished: list[tuple[str, int]] = []  # directories with a recorded time, parents first
-        waiting = [(root, root_digest)]
+        with storage_errors("check out into", root):
+            waiting = [(root, root_digest, not os.listdir(root))]
         while waiting:
-            path, digest = waiting.pop()
+            path, digest, is_empty = waiting.pop()
             directory = self._cas.read_directory(digest)
             with storage_errors("check out", path):
                 for entry in directory.files:
-                    self._write_file(entry, f"{path}/{entry.name}")
+                    self._write_file(entry, f"{path}/{entry.name}", is_free=is_empty)
                 for name, target in directory.symlinks:
                     self._clear(f"{path}/{name}")
                     os.symlink(target, f"{path}/{name}")
                 for name, child in directory.directories:
-                    self._make_directory(f"{path}/{name}")
-                    waiting.append((f"{path}/{name}", child))
+                    is_new = self._make_directory(f"{path}/{name}")
+                    waiting.append((f"{path}/{name}", child, is_new))
             if directory.mtime_ns is not None:
                 finished.append((path, directory.mtime_ns))
         for path, mtime_ns in reversed(finished):
             with storage_errors("check out", path):
                 os.utime(path, ns=(mtime_ns, mtime_ns))
 
-    def _write_file(self, entry: FileEntry, path: str) -> None:
-        self._clear(path)
-        source = self._cas.object_path(entry.digest, executable=entry.is_executable)
-        if self._hardlinks and entry.mtime_ns is None and _try_link(source, path):
+    def _write_file(self, entry: FileEntry, path: str, *, is_free: bool) -> None:
+        """Writes one file; IS_FREE tells that nothing can be in its way, which saves a look."""
+        if not is_free:
+            self._clear(path)
+        if self._hardlinks and entry.mtime_ns is None and self._cas.link(entry, path):
             return
+        is_small = entry.digest.size <= _READ_AT_ONCE_BYTES
+        # what is read at once is verified on its way, without a second look at the file
+        data = self._cas.read_bytes(entry.digest) if is_small else None
+        source = None if is_small else self._cas.object_path(entry.digest, executable=entry.is_executable)
         mode = _NEW_EXECUTABLE_MODE if entry.is_executable else _NEW_FILE_MODE
-        with open(source, "rb", buffering=0) as reader:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            try:
-                copy_content(reader.fileno(), descriptor)
-                if entry.mtime_ns is not None:
-                    os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
-            finally:
-                os.close(descriptor)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            if source is None:
+                _write_all(descriptor, data or b"")
+            else:
+                with open(source, "rb", buffering=0) as reader:
+                    copy_content(reader.fileno(), descriptor)
+            if entry.mtime_ns is not None:
+                os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
+        finally:
+            os.close(descriptor)
 
     def _clear(self, path: str) -> None:
         """Removes a file or link that is in the way, if that is allowed."""
@@ -99,20 +108,19 @@ class _DirectoryExport:
             raise CASError(f"Failed to check out '{path}': there is {kind} already")
         os.unlink(path)
 
-    def _make_directory(self, path: str) -> None:
-        if os.path.islink(path) or not os.path.isdir(path):  # a link would lead the export elsewhere
-            self._clear(path)
-            os.mkdir(path)
+    def _make_directory(self, path: str) -> bool:
+        """Makes a directory unless there is one; whether it is new."""
+        if not os.path.islink(path) and os.path.isdir(path):  # a link would lead the export elsewhere
+            return False
+        self._clear(path)
+        os.mkdir(path)
+        return True
 
 
-def _try_link(source: str, path: str) -> bool:
-    try:
-        os.link(source, path)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
-            raise
-        return False
-    return True
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def export_tar(

@@ -137,12 +137,8 @@ class TreeExtractor:
         key = (entry.digest.hash, entry.is_executable)
         if linked is not None and entry.mtime_ns is None and entry.digest.size and key not in linked:
             linked.add(key)
-            try:
-                self._objects.link(entry.digest, path, executable=entry.is_executable)
+            if self._objects.try_link(entry.digest, path, executable=entry.is_executable):
                 return
-            except OSError as error:
-                if error.errno not in (errno.EMLINK, errno.EPERM, errno.EXDEV):
-                    raise
         source = self._objects.object_path(entry.digest, executable=entry.is_executable)
         mode = EXECUTABLE_MODE if entry.is_executable else FILE_MODE
         copy_file(source, path, mode=mode, mtime_ns=MTIME_NS if entry.mtime_ns is None else entry.mtime_ns)

@@ -47,6 +47,25 @@ def digest_of_known_file(path: str, size_bytes: int) -> Digest:
         os.close(descriptor)
 
 
+def read_file(path: str, expected_bytes: int) -> bytes:
+    """The content of a file, in one read if it has EXPECTED_BYTES or less.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    descriptor = open_without_trace(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        data = os.read(descriptor, expected_bytes + 1)
+        if len(data) == expected_bytes:
+            return data
+        parts = [data]
+        while data := os.read(descriptor, CHUNK_SIZE_BYTES):
+            parts.append(data)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
 def read_small(descriptor: int, size_bytes: int) -> bytes | None:
     """The content of a file; None if it is large, or not of that size any more."""
     if size_bytes > CHUNK_SIZE_BYTES:

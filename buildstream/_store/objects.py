@@ -1,17 +1,20 @@
 """Blobs by digest: one file per blob and executable bit, written once, verified when read."""
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from time import time_ns
 
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
-from .filedigest import digest_from_descriptor, open_without_trace, read_small
+from .filedigest import digest_from_descriptor, read_file, read_small
 from .layout import MTIME_NS, StoreLayout, cas_error
 from .objectwriter import ObjectWriter
 from .sessions import CLOCK_SLACK_NS, StoreLock
 from .usage import StoreUsage
 from .verification import ObjectVerifier
+
+_NO_LINK = (errno.EMLINK, errno.EPERM, errno.EXDEV)  # too many, not allowed, another file system
 
 
 class ObjectStore:
@@ -85,8 +88,7 @@ class ObjectStore:
         for executable in (False, True):
             path = self._verifier.path(digest, executable=executable)
             try:
-                with open(path, "rb", buffering=0, opener=open_without_trace) as file:
-                    data = file.read()
+                data = read_file(path, digest.size)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -217,6 +219,16 @@ class ObjectStore:
         path = self.object_path(digest, executable=executable)
         os.link(path, destination)
         self._verifier.remember(path, os.lstat(destination))  # making a link changed the ctime
+
+    def try_link(self, digest: Digest, destination: str, *, executable: bool) -> bool:
+        """As `link`; False if the file system does not allow a link there."""
+        try:
+            self.link(digest, destination, executable=executable)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            return False
+        return True
 
     def verify(self, digest: Digest) -> bool:
         """Whether the blob is present and intact; what is corrupt goes into quarantine."""

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import stat
 import threading
 from contextlib import suppress
 from time import time_ns
@@ -54,6 +55,7 @@ class ObjectWriter:
         self._verifier = verifier
         self._usage = usage
         self._thread = _ThreadCount()
+        self._needs_chmod: bool | None = None  # whether the umask takes something off the mode of objects
         self.has_unflushed = False  # whether something was added since this was last reset
 
     @property
@@ -170,13 +172,19 @@ class ObjectWriter:
 
     def _create(self) -> tuple[int, str]:
         try:
-            return self._layout.create_temporary(self._layout.incoming)
+            descriptor, path = self._layout.create_temporary(self._layout.incoming)
+            if self._needs_chmod is None:
+                self._needs_chmod = stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE
         except OSError as error:
             raise cas_error("write", self._layout.incoming, error) from error
+        return descriptor, path
 
     def _finish(self, descriptor: int, temporary: str, digest: Digest, *, executable: bool) -> None:
         """Gives the complete file at TEMPORARY its mode, time and name."""
-        os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
+        if executable:
+            os.fchmod(descriptor, EXECUTABLE_MODE)
+        elif self._needs_chmod:
+            os.fchmod(descriptor, FILE_MODE)
         os.utime(descriptor, ns=(time_ns(), MTIME_NS))
         target = self._verifier.path(digest, executable=executable)
         try:

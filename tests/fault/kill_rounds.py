@@ -1,18 +1,22 @@
-"""Kills bst at random moments of a build, looks at what is left, and builds again.
+"""Kills bst at random moments of a build, a check-out or a clean-up, looks at what is left, and goes on.
 
-    kill_rounds.py [--rounds N] [--first-seed N]
+    kill_rounds.py [--rounds N] [--first-seed N] [--command build|checkout|clean]
 
 To be run in the directory above `tests`, as `python -m tests.fault.kill_rounds`.
-Every round has a store of its own and may kill the build several times.
+A round of builds has a store of its own and may kill the build several times; the other
+commands are killed once a round.
 """
 
 import argparse
+import os
 import random
 import shutil
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tests.fault.background import Background
 from tests.fault.projects import write_layered_project
@@ -30,23 +34,53 @@ class Round:
     """What came out of one round."""
 
     kills: int
-    cached: int  # elements that the killed builds had finished
     faults: tuple[str, ...]
 
 
-class KillRounds:
-    """Rounds on one project; the first build, which nothing disturbs, tells what is right.
+class Rounds(Protocol):
+    """Something that is killed in rounds."""
+
+    def run(self, seed: int) -> Round:
+        """One round, whose kills SEED decides."""
+
+
+class _Project:
+    """The project of all rounds; the first build, which nothing disturbs, tells what is right.
 
     Args:
         space: An empty space.
     """
 
     def __init__(self, space: TestSpace) -> None:
-        self._space = space
+        self.space = space
         write_layered_project(space)
         space.configure("logging: {throttle-ui-updates: False}\n")
-        self._line_count = space.bst("build", TARGET).stderr.count("\n")
-        self._expected = self._contents()
+        self.line_count = space.bst("build", TARGET).stderr.count("\n")
+        self.expected = self.contents()
+
+    def contents(self) -> dict[str, str]:
+        """Keys, states and trees of all elements."""
+        return self.space.show("%{full-key} %{state} %{artifact-cas-digest}", TARGET)
+
+    def look(self, when: str) -> list[str]:
+        """What is wrong in the store now."""
+        scratch = self.space.directory / "scratch"
+        faults = find_faults(self.space.cache_directory, scratch)
+        shutil.rmtree(scratch)
+        faults += mounts_below(self.space.directory)
+        return [f"{when}: {fault}" for fault in faults]
+
+
+class KillRounds:
+    """Builds that are killed, until one is let finish.
+
+    Args:
+        space: An empty space.
+    """
+
+    def __init__(self, space: TestSpace) -> None:
+        self._project = _Project(space)
+        self._space = space
 
     def run(self, seed: int) -> Round:
         """Kills the builds of a new store at moments that SEED decides, then lets one finish."""
@@ -56,33 +90,134 @@ class KillRounds:
         kills = chance.randint(1, _MOST_KILLS)
         for _ in range(kills):
             faults += self._kill_build(chance)
-        cached = sum(state == "cached" for state in self._space.states(TARGET).values())
         self._space.bst("build", TARGET)
-        if self._contents() != self._expected:
+        if self._project.contents() != self._project.expected:
             faults.append("keys or contents differ")
-        faults += self._look("at the end")
-        return Round(kills, cached, tuple(f"seed {seed}: {fault}" for fault in faults))
+        faults += self._project.look("at the end")
+        return Round(kills, tuple(f"seed {seed}: {fault}" for fault in faults))
 
     def _kill_build(self, chance: random.Random) -> list[str]:
         # by its progress, not by time: the machine may be busy
-        lines = chance.randrange(self._line_count)
+        lines = chance.randrange(self._project.line_count)
         delay_s = chance.uniform(0.0, _MOST_DELAY_S)
         running = Background(self._space, "build", TARGET)
         running.wait_for(lambda: running.output().count("\n") >= lines, may_end=True)
-        if not running.has_ended(delay_s):
-            running.process.kill()
-        ended = running.end()
-        return [*(f"left behind {process}" for process in ended.leftovers), *self._look("after a kill")]
+        return [*_kill(running, delay_s), *self._project.look("after a kill")]
 
-    def _look(self, when: str) -> list[str]:
-        scratch = self._space.directory / "scratch"
-        faults = find_faults(self._space.cache_directory, scratch)
-        shutil.rmtree(scratch)
-        faults += mounts_below(self._space.directory)
-        return [f"{when}: {fault}" for fault in faults]
 
-    def _contents(self) -> dict[str, str]:
-        return self._space.show("%{full-key} %{state} %{artifact-cas-digest}", TARGET)
+class CheckoutKillRounds:
+    """Check-outs that are killed, and done again over what they left.
+
+    Args:
+        space: An empty space.
+    """
+
+    def __init__(self, space: TestSpace) -> None:
+        self._project = _Project(space)
+        self._space = space
+        self._out = space.project_directory / "out"
+        self._archive = space.project_directory / "out.tar"
+        # everything that is there for the first time, such as merged trees, and what it takes
+        started_s = time.monotonic()
+        self._checkout("--directory", "out").end()
+        self._duration_s = time.monotonic() - started_s
+        self._expected = _files(self._out)
+        self._checkout("--tar", "out.tar").end()
+        self._expected_archive = self._archive.read_bytes()
+
+    def run(self, seed: int) -> Round:
+        """Kills one check-out at a moment that SEED decides, then repeats it."""
+        shutil.rmtree(self._out, ignore_errors=True)
+        self._archive.unlink(missing_ok=True)
+        chance = random.Random(seed)
+        arguments = chance.choice(
+            [("--directory", "out"), ("--directory", "out", "--hardlinks"), ("--tar", "out.tar")]
+        )
+        if chance.random() < 0.3:  # sometimes what sandboxes are made of has to be made again
+            shutil.rmtree(self._space.cache_directory / "trees")
+        faults = _kill(self._checkout(*arguments), chance.uniform(0.0, self._duration_s))
+        faults += self._project.look("after a kill")
+        if self._archive.exists() and self._archive.read_bytes() != self._expected_archive:
+            faults.append("half an archive")
+        ended = self._checkout(*arguments, "--force").end()
+        if ended.code != 0:
+            faults.append(f"can't be repeated\n{ended.output}")
+        elif "--tar" in arguments:
+            faults += ["another archive"] * (self._archive.read_bytes() != self._expected_archive)
+        else:
+            faults += ["other files"] * (_files(self._out) != self._expected)
+        return Round(1, tuple(f"seed {seed}: {fault}" for fault in faults))
+
+    def _checkout(self, *arguments: str) -> Background:
+        return Background(self._space, "artifact", "checkout", TARGET, *arguments)
+
+
+class CleanKillRounds:
+    """Clean-ups that are killed.
+
+    Args:
+        space: An empty space.
+    """
+
+    def __init__(self, space: TestSpace) -> None:
+        self._project = _Project(space)
+        self._space = space
+        _age(space.cache_directory)
+        self._full = space.directory / "full"
+        shutil.copytree(space.cache_directory, self._full, symlinks=True)  # times are kept
+        started_s = time.monotonic()
+        Background(space, "cache", "clean", "--size", "0").end()
+        self._duration_s = time.monotonic() - started_s
+        assert "cached" not in space.states(TARGET).values(), "there is something to delete"
+
+    def run(self, seed: int) -> Round:
+        """Kills one clean-up of a full store at a moment that SEED decides, then builds and cleans again."""
+        shutil.rmtree(self._space.cache_directory)
+        shutil.copytree(self._full, self._space.cache_directory, symlinks=True)
+        chance = random.Random(seed)
+        size = chance.choice(["0", "100K", "6M"])
+        faults = _kill(
+            Background(self._space, "cache", "clean", "--size", size), chance.uniform(0.0, self._duration_s)
+        )
+        faults += self._project.look("after a kill")
+        self._space.bst("build", "--deps", "all", TARGET)  # others may need less
+        if self._project.contents() != self._project.expected:
+            faults.append("keys or contents differ")
+        self._space.bst("cache", "clean", "--size", "0")
+        faults += self._project.look("after another clean-up")
+        return Round(1, tuple(f"seed {seed}: {fault}" for fault in faults))
+
+
+ROUNDS: dict[str, type[KillRounds] | type[CheckoutKillRounds] | type[CleanKillRounds]] = {
+    "build": KillRounds,
+    "checkout": CheckoutKillRounds,
+    "clean": CleanKillRounds,
+}
+
+
+def _kill(running: Background, delay_s: float) -> list[str]:
+    """Kills a program after DELAY_S unless it has ended; what it left running."""
+    if not running.has_ended(delay_s):
+        running.process.kill()
+    return [f"left behind {process}" for process in running.end().leftovers]
+
+
+def _age(cache_directory: Path) -> None:
+    """Has everything in a store last been used an hour ago, so that no session protects it."""
+    used_ns = time.time_ns() - 3600 * 1_000_000_000
+    for path in cache_directory.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            is_object = path.parent.parent.name == "objects"
+            os.utime(path, ns=(used_ns, path.stat().st_mtime_ns if is_object else used_ns))
+
+
+def _files(directory: Path) -> dict[str, bytes | str]:
+    """Contents and targets of all files and links below DIRECTORY."""
+    return {
+        str(path.relative_to(directory)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
 
 
 def main() -> int:
@@ -90,12 +225,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--command", choices=sorted(ROUNDS), default="build")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kill-rounds-", dir=_memory_directory()) as name:
         directory = Path(name)
         make_host_base(str(directory / "base"), SHELL_TOOLS)
         (directory / "space").mkdir()
-        rounds = KillRounds(TestSpace(directory / "space", lambda: directory / "base"))
+        rounds = ROUNDS[options.command](TestSpace(directory / "space", lambda: directory / "base"))
         results = [_report(seed, rounds) for seed in _seeds(options.first_seed, options.rounds)]
     faults = sum(len(result.faults) for result in results)
     sys.stdout.write(f"{len(results)} rounds, {sum(r.kills for r in results)} kills, {faults} faults\n")
@@ -106,9 +242,9 @@ def _seeds(first: int, count: int) -> range:
     return range(first, first + count)
 
 
-def _report(seed: int, rounds: KillRounds) -> Round:
+def _report(seed: int, rounds: Rounds) -> Round:
     result = rounds.run(seed)
-    sys.stdout.write(f"seed {seed}: {result.kills} kills, {result.cached} elements survived\n")
+    sys.stdout.write(f"seed {seed}: {result.kills} kills, {len(result.faults)} faults\n")
     sys.stdout.write("".join(f"  {fault}\n" for fault in result.faults))
     sys.stdout.flush()
     return result

@@ -1,21 +1,19 @@
-"""A bst that is killed at any moment leaves nothing behind, and the next one builds what it should."""
+"""A bst that is killed at any moment leaves nothing behind, and the next one makes it good."""
 
 import pytest
 
-from tests.fault.kill_rounds import KillRounds
+from tests.fault.kill_rounds import ROUNDS
 from tests.testutils.space import TestSpace
 
 
-@pytest.fixture
-def rounds(space: TestSpace) -> KillRounds:
-    return KillRounds(space)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_killed_build_is_made_good_by_the_next(rounds: KillRounds, seed: int) -> None:
-    assert rounds.run(seed).faults == ()
+@pytest.mark.parametrize(("command", "count"), [("build", 4), ("checkout", 4), ("clean", 3)])
+def test_killed_command_is_made_good_by_the_next(space: TestSpace, command: str, count: int) -> None:
+    rounds = ROUNDS[command](space)
+    assert [fault for seed in range(count) for fault in rounds.run(seed).faults] == []
 
 
 @pytest.mark.slow
-def test_fifty_kills(rounds: KillRounds) -> None:
+@pytest.mark.parametrize("command", sorted(ROUNDS))
+def test_fifty_kills(space: TestSpace, command: str) -> None:
+    rounds = ROUNDS[command](space)
     assert [fault for seed in range(50) for fault in rounds.run(seed).faults] == []
