@@ -70,14 +70,15 @@ def generate(directory: Path, shape: str, count: int, kind: str = "manual") -> N
     (elements / "all.bst").write_text("kind: stack\n" + _list("depends", tops))
 
 
-def make_base(directory: Path) -> None:
-    """A shell and a few programs: one busybox if the machine has it, else the programs of the machine."""
+def make_base(directory: Path, *more: str) -> None:
+    """A shell, a few programs and MORE: one busybox if the machine has it, else its programs."""
     busybox = shutil.which("busybox")
-    tools = _TOOLS if busybox is None else [busybox]
+    names = [*_TOOLS, *more]
+    tools = names if busybox is None else [busybox]
     subprocess.run([sys.executable, str(_MAKE_BASE), str(directory), *tools], check=True)
     if busybox is None:
         return
-    for tool in _TOOLS:
+    for tool in names:
         (directory / busybox[1:]).with_name(tool).symlink_to("busybox")
     if not os.path.lexists(directory / "bin"):
         # where the host has all programs in /usr/bin, scripts still ask for /bin/sh

@@ -254,6 +254,7 @@ def merge_settings(options: GlobalOptions, config: "UserConfig") -> "Settings":
         fetchers=_choose(options.fetchers, scheduler.fetchers),
         builders=_choose(options.builders, scheduler.builders),
         job_server=_choose(options.jobserver, config.build.jobserver),
+        build_timeout_s=_choose(options.build_timeout, config.build.timeout_s),
         pushers=_choose(options.pushers, scheduler.pushers),
         network_retries=_choose(options.network_retries, scheduler.network_retries),
         on_error=_choose(options.on_error, scheduler.on_error.value),

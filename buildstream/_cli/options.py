@@ -33,6 +33,7 @@ class GlobalOptions:
     builders: int | None
     pushers: int | None
     jobserver: int | None  # 0: none
+    build_timeout: int | None  # seconds; 0: no limit
     max_jobs: int | None  # 0: automatic
     network_retries: int | None
     no_interactive: bool

@@ -53,6 +53,12 @@ _COMMANDS = {
     type=click.IntRange(min=0),
     help="How many jobs of make all builds together may run at once; 0: each as many as it wants",
 )
+@click.option(
+    "--build-timeout",
+    metavar="SECONDS",
+    type=click.IntRange(min=0),
+    help="How long one build may take; 0: as long as it wants",
+)
 @click.option("--network-retries", type=click.INT, help="How often a failed download is tried again")
 @click.option("--no-interactive", is_flag=True, help="Never ask, and show no status bar")
 @click.option("--verbose/--no-verbose", default=None, help="Say more")

@@ -55,6 +55,7 @@ class Settings:
     low_watermark_percent: float  # of the quota
     is_durable: bool = True
     job_server: int = 0  # jobs of make that all builds together may run at once; 0: each as it wants
+    build_timeout_s: int = 0  # how long one build may take; 0: as long as it wants
     pulls_buildtrees: bool = False
     artifact_caches: RemoteChoice = field(default_factory=RemoteChoice)
     source_caches: RemoteChoice = field(default_factory=RemoteChoice)

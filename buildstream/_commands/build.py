@@ -60,7 +60,14 @@ def _queues(app: App, loaded: LoadedTargets, *, retries: bool) -> list[Queue]:
             FetchWork(app.sources, skips_cached=True),
             has_retries=True,
         ),
-        Queue("Build", "Built", Token.PROCESS, work, is_imperative=True),
+        Queue(
+            "Build",
+            "Built",
+            Token.PROCESS,
+            work,
+            is_imperative=True,
+            time_limit_s=app.settings.build_timeout_s,
+        ),
     ]
     caches = [app.remotes.artifacts(project) for project in loaded.projects if project.second]
     if any(remotes.can_fetch for remotes in caches):

@@ -23,7 +23,7 @@ DEFAULTS: dict[str, Any] = {
         "network-retries": 2,
         "on-error": "quit",
     },
-    "build": {"max-jobs": 0, "jobserver": 0, "retry-failed": False, "dependencies": "run"},
+    "build": {"max-jobs": 0, "jobserver": 0, "timeout": 0, "retry-failed": False, "dependencies": "run"},
     "fetch": {"source": "all"},
     "track": {"source": "aliases"},
     "logging": {

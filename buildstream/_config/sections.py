@@ -72,16 +72,22 @@ def build_config(node: MappingNode) -> BuildConfig:
     dependencies = node.get_scalar("dependencies")
     if dependencies.as_str() not in ("none", "run", "all"):
         raise invalid(dependencies, "Invalid value for 'dependencies'. Choose 'none', 'run', or 'all'.")
-    jobserver = node.get_int("jobserver")
-    if jobserver < 0:
-        text = "Invalid value for 'jobserver': it must be 0, or how many jobs may run."
-        raise invalid(node.get_scalar("jobserver"), text)
     return BuildConfig(
         max_jobs=node.get_int("max-jobs"),
-        jobserver=jobserver,
+        jobserver=_limit(node, "jobserver", "how many jobs may run"),
+        timeout_s=_limit(node, "timeout", "how many seconds a build may take"),
         retry_failed=node.get_bool("retry-failed"),
         dependencies=dependencies.as_str(),
     )
+
+
+def _limit(node: MappingNode, key: str, meaning: str) -> int:
+    """A number that is not negative; zero stands for no limit."""
+    value = node.get_int(key)
+    if value < 0:
+        text = f"Invalid value for '{key}': it must be {meaning}, or 0 for no limit."
+        raise invalid(node.get_scalar(key), text)
+    return value
 
 
 def source_policy(node: MappingNode) -> SourceUriPolicy:

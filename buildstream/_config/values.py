@@ -70,6 +70,7 @@ class BuildConfig:
 
     max_jobs: int  # 0: automatic, see `effective_max_jobs`
     jobserver: int  # jobs of make that all builds together may run at once; 0: each as it wants
+    timeout_s: int  # how long one build may take; 0: as long as it wants
     retry_failed: bool
     dependencies: str  # none, run or all
 

@@ -26,6 +26,9 @@ _MOST_TOKENS = 4096  # what a pipe holds everywhere, and more than any machine h
 _LOOK_AGAIN_S = 0.2
 # `-j8`, `-j 8`, `--jobs=8` and the like, alone or among other options
 _PARALLEL = re.compile(r"(?<!\S)(?:-j ?|--jobs(?:=| ))([0-9]+)(?!\S)")
+# by this option of GNU make 4.4 a build asks for the name of the pipe instead of a descriptor of it; ninja
+# knows no other form, and earlier versions of make fail at it
+_BY_NAME = re.compile(r"(?<!\S)--jobserver-style=fifo(?!\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +123,15 @@ class JobServer:
     def _shared(self, argv: tuple[str, ...], environment: Mapping[str, str]) -> SharedJobs:
         flags = environment.get("MAKEFLAGS", "")
         asked = _PARALLEL.search(flags)
-        # the pipe is opened by the shell that nearly all commands run in
-        if asked is None or int(asked[1]) < 2 or argv[:1] not in (("sh",), ("/bin/sh",)):
+        by_name = _BY_NAME.search(flags) is not None
+        # otherwise the pipe is opened by the shell that nearly all commands run in
+        if asked is None or int(asked[1]) < 2 or not (by_name or argv[:1] in (("sh",), ("/bin/sh",))):
             return SharedJobs(argv, environment, ())
-        auth = f"-j{self._tokens} --jobserver-auth={_DESCRIPTOR},{_DESCRIPTOR}"
-        flags = _PARALLEL.sub(auth, flags, count=1)
-        script = f'exec {_DESCRIPTOR}<>{PIPE_PATH} && exec "$@"'
+        pipe = f"fifo:{PIPE_PATH}" if by_name else f"{_DESCRIPTOR},{_DESCRIPTOR}"
+        flags = _PARALLEL.sub(f"-j{self._tokens} --jobserver-auth={pipe}", _BY_NAME.sub("", flags), count=1)
+        if not by_name:
+            script = f'exec {_DESCRIPTOR}<>{PIPE_PATH} && exec "$@"'
+            argv = (argv[0], "-c", script, argv[0], *argv)
         return SharedJobs(
-            (argv[0], "-c", script, argv[0], *argv),
-            {**environment, "MAKEFLAGS": flags},
-            (HostMount(self._path, PIPE_PATH),),
+            argv, {**environment, "MAKEFLAGS": flags.strip()}, (HostMount(self._path, PIPE_PATH),)
         )

@@ -8,7 +8,7 @@ from enum import Enum
 
 from .._act.jobcontrol import CurrentJob, JobControl
 from .._dataclass import dataclass
-from .._exceptions import BstError, JobTerminated
+from .._exceptions import BstError, JobTerminated, SandboxError
 from .._messenger import Messenger
 from .._model.message import MessageType
 from .._plan.record import ElementRecord
@@ -51,7 +51,8 @@ class Job:
     control: JobControl = field(default_factory=JobControl)
     tries: int = 0
     log_path: str = ""
-    started_s: float = 0.0  # on the session clock
+    started_s: float = 0.0  # on the session clock; 0: not yet
+    has_expired: bool = False  # it was ended because it took too long
 
     def run(self) -> JobResult:
         """Does the work once; never raises."""
@@ -65,6 +66,14 @@ class Job:
         result = self._run_observed()
         watch.finished(self, result)
         return result
+
+    def end_if_overdue(self) -> None:
+        """Ends the job if it has taken longer than its queue allows; it then fails by itself."""
+        limit_s = self.queue.time_limit_s
+        is_running = self.started_s > 0.0 and not self.control.is_terminated
+        if limit_s > 0.0 and is_running and self.messenger.now_s() - self.started_s > limit_s:
+            self.has_expired = True
+            self.control.terminate()
 
     def _run_observed(self) -> JobResult:
         try:
@@ -89,8 +98,7 @@ class Job:
             self._send(MessageType.SKIPPED, str(skip))
             return JobResult(JobStatus.SKIPPED, skip.value)
         except JobTerminated:
-            self._send(MessageType.INFO, "Job terminated", is_timed=False)
-            return JobResult(JobStatus.TERMINATED)
+            return self._terminated()
         except BstError as error:
             return self._failed(error, None)
         except Exception as error:  # noqa: BLE001 - reported as a bug, and the session goes on
@@ -105,10 +113,22 @@ class Job:
         self._send(MessageType.SUCCESS, self.queue.action)
         return JobResult(JobStatus.OK, value)
 
-    def _failed(self, error: BstError, value: object) -> JobResult:
-        if self.control.is_terminated:
+    def _terminated(self) -> JobResult:
+        if not self.has_expired:
             self._send(MessageType.INFO, "Job terminated", is_timed=False)
             return JobResult(JobStatus.TERMINATED)
+        error = SandboxError(
+            f"{self.queue.action} took longer than {self.queue.time_limit_s:g} seconds",
+            detail="It was ended. The failure is not kept: the next build tries again."
+            " --build-timeout and 'build: timeout' of the user configuration set the limit.",
+            reason="timeout",
+        )
+        self._send(MessageType.FAIL, str(error), detail=error.detail)
+        return JobResult(JobStatus.FAILED, error=error)
+
+    def _failed(self, error: BstError, value: object) -> JobResult:
+        if self.control.is_terminated:
+            return self._terminated()
         if error.temporary and self.tries < self.max_tries:
             self._send(MessageType.FAIL, f"Try #{self.tries} failed, retrying", detail=str(error))
             return JobResult(JobStatus.FAILED_TEMPORARILY, error=error)

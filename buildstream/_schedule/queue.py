@@ -68,6 +68,7 @@ class Queue:
     work: Work
     is_imperative: bool = False  # the stage the command is about; `quit` stops it and those before it
     has_retries: bool = False
+    time_limit_s: float = 0.0  # how long a job may take; 0: as long as it wants
     processed: int = 0
     skipped: int = 0
     failed: int = 0

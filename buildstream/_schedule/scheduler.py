@@ -175,6 +175,8 @@ class Scheduler:
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._finished.wait(), TICK_S)
                 self._finished.clear()
+                for job in self.active:
+                    job.end_if_overdue()
                 if self._tick:
                     self._tick()
             self._abandon_jobs()

@@ -87,3 +87,13 @@ def test_waits_for_a_token_and_can_be_told_to_give_up(server: JobServer) -> None
             assert not started.is_set()
         waiting.join()
     assert started.is_set()
+
+
+def test_command_that_asks_for_the_name_of_the_pipe(server: JobServer, tmp_path: Path) -> None:
+    # as ninja wants it; no shell has to open anything
+    flags = {"MAKEFLAGS": "-j8 --jobserver-style=fifo"}
+    with server.share(("ninja",), flags, never) as shared:
+        assert shared.environment["MAKEFLAGS"] == f"-j3 --jobserver-auth=fifo:{PIPE_PATH}"
+        assert [mount.target for mount in shared.mounts] == [PIPE_PATH]
+        assert shared.argv == ("ninja",)
+        assert free_tokens(tmp_path) == 2
