@@ -10,6 +10,7 @@ from .._model.tree import FileEntry, TreeDirectory
 from .adopt import TreeAdopter
 from .capture import capture_directory, capture_overlay, require_directory
 from .cleanup import Cleaner, RecordSet
+from .completeness import CompleteTrees
 from .directories import DirectoryStore
 from .extract import TreeExtractor
 from .flushing import Flusher
@@ -48,7 +49,7 @@ class Cas:
         self.usage = StoreUsage(self._layout, limits or StoreLimits())
         self._durable = durable
         self._objects = ObjectStore(self._layout, self._lock, self.usage)
-        self._trees = DirectoryStore(self._objects)
+        self._trees = DirectoryStore(self._objects, CompleteTrees(self._layout.objects, self._layout.stats))
         self._flusher = Flusher(self._layout.objects, self._objects.writer)
         # what trees give that are laid over each other, by them, bottom first
         self.merged_trees: dict[tuple[Digest, ...], Digest] = {}

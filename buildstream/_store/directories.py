@@ -1,20 +1,27 @@
 """Directories of trees: read, decoded and kept, and which trees are complete."""
 
+import time
 from collections.abc import Callable, Iterator
 
 from .._exceptions import CASError
 from .._model.digest import Digest
 from .._model.tree import TreeDecodeError, TreeDirectory, decode_directory, encode_directory
+from .completeness import CompleteTrees
 from .objects import ObjectStore
 
 _ENTRIES_KEPT = 500_000  # of decoded directories, some 300 bytes each
 
 
 class DirectoryStore:
-    """The directories of a store.  Safe to use from several threads."""
+    """The directories of a store.  Safe to use from several threads.
 
-    def __init__(self, objects: ObjectStore) -> None:
+    Args:
+        complete_trees: What other commands have seen.
+    """
+
+    def __init__(self, objects: ObjectStore, complete_trees: CompleteTrees) -> None:
         self._objects = objects
+        self._complete_trees = complete_trees
         self._directories: dict[str, TreeDirectory] = {}  # decoded, by hash
         self._entry_count = 0  # in these
         self._complete: set[str] = set()  # hashes of trees that were seen to be complete
@@ -43,8 +50,14 @@ class DirectoryStore:
         """Whether all directories and files of the tree are present.
 
         Remembers the complete trees and subtrees it has seen until
-        `forget_presence`.  Costs a system call for each blob the first time.
+        `forget_presence`, and large ones as long as nothing changes in the store.
+        Costs a system call for each blob the first time.
         """
+        if digest.hash in self._complete:
+            return True
+        if self._complete_trees.is_known(digest):
+            self._complete.add(digest.hash)
+            return True
         return next(self._missing_blobs(digest), None) is None
 
     def missing_blobs(self, digest: Digest) -> list[Digest]:
@@ -75,6 +88,7 @@ class DirectoryStore:
         visited: set[str] = set()
         waiting = [digest]
         is_complete = True
+        started_ns, count = time.time_ns(), 0
         while waiting:
             current = waiting.pop()
             if current.hash in visited or current.hash in self._complete:
@@ -90,6 +104,7 @@ class DirectoryStore:
                 is_complete = False
                 yield current
                 continue
+            count += len(directory.files)
             for file in directory.files:
                 if not contains(file.digest):
                     is_complete = False
@@ -97,3 +112,4 @@ class DirectoryStore:
             waiting.extend(subdirectory.digest for subdirectory in directory.directories)
         if is_complete:
             self._complete |= visited
+            self._complete_trees.remember(digest, count, started_ns)

@@ -1,19 +1,20 @@
 """Taking a host directory into the store again, at the cost of what changed since the last time.
 
 What `stat` told of each file is kept with its digest.  A file is read again unless inode,
-size, both times and the execute bit are the same, and its times were settled when
+size, both times and the mode are the same, and its times were settled when
 it was looked at: a file that is written twice within one tick of the clock of its file
 system may look the same after the second time.  The change time can't be set back by
 anybody, so renamed files and files with moved times are noticed.
 """
 
 import marshal
+import operator
 import os
 import stat
 import time
 import zlib
+from array import array
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 from .._model.digest import Digest
@@ -22,27 +23,27 @@ from .capture import capture_directory, open_for_reading
 from .layout import cas_error
 from .objects import ObjectStore
 from .scan import check_utf8
+from .statrecords import is_settled, replace_record
 
-_FORMAT = b"bst-stat-1\n"
+_FORMAT = b"bst-stat-2\n"
 _HASH_BYTES = 32
-# How long a file must have been at rest.  Times come from clocks that tick at least every 10 ms;
-# a time of whole seconds may come from a file system that keeps no more than two seconds.
-_SETTLED_AFTER_NS = 100_000_000
-_SETTLED_AFTER_COARSE_NS = 2_100_000_000
-_SECOND_NS = 1_000_000_000
-_UNSETTLED = -1  # in place of an inode number
+_HALF = 1 << 63
 
-# name, inode, size, modification and change time in nanoseconds, whether it is executable
-_FileStamp = tuple[str, int, int, int, int, bool]
+# What is kept of each entry that is no directory, in this order; all of a directory are one array.
+_facts_of = operator.attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+_Facts = tuple[int, int, int, int, int]
+_UNSETTLED = (0, 0, 0, 0, 0)  # what no entry has
+_NO_HASH = bytes(_HASH_BYTES)
+_SEPARATOR = "\0"  # of names: no name holds it
 
 
 class _Remembered(NamedTuple):
-    """A directory as it was, in types that `marshal` knows."""
+    """A directory as it was, in few values of types that `marshal` knows, which are compared at once."""
 
-    files: tuple[_FileStamp, ...]  # sorted by name
-    hashes: bytes  # of the files, in the same order
-    symlinks: tuple[tuple[str, str], ...]  # name and target, sorted
-    directories: tuple[tuple[str, str, int], ...]  # name and digest, sorted
+    names: str  # of all entries that are no directories, in the order of the directory
+    facts: bytes  # of these entries, in that order
+    contents: bytes  # hashes of the regular files among them, in that order; of others zeros
+    directories: tuple[tuple[str, str, int], ...]  # name and digest, in the order of the directory
     mtime_ns: int | None  # as far as it counts
     digest: tuple[str, int]
 
@@ -52,10 +53,11 @@ class _Found(NamedTuple):
 
     path: str
     parent: int  # position of the parent; -1 at the top
-    name: str
+    place: int  # position among the directories of the parent
     mtime_ns: int | None
-    files: list[_FileStamp]
-    symlinks: list[tuple[str, str]]
+    names: list[str]
+    facts: bytes
+    directories: list[str]
 
 
 def recapture_directory(objects: ObjectStore, records: str, path: str, *, mtimes: bool) -> Digest:
@@ -102,16 +104,17 @@ class _Recapture:
     def run(self, path: str) -> Digest:
         self._started_ns = time.time_ns()
         found = list(_scan(path, mtimes=self._mtimes))
-        children: list[list[tuple[str, str, int]]] = [[] for _ in found]
+        children = [[("", "", 0)] * len(directory.directories) for directory in found]
         digest: Digest | None = None
         for position in range(len(found) - 1, -1, -1):
             directory = found[position]
             relative = directory.path[len(path) :]
-            remembered = self._remember(directory, relative, tuple(sorted(children[position])))
+            remembered = self._remember(directory, relative, tuple(children[position]))
             self._after[relative] = remembered
             digest = Digest(*remembered.digest)
             if directory.parent >= 0:
-                children[directory.parent].append((directory.name, digest.hash, digest.size))
+                name = found[directory.parent].directories[directory.place]
+                children[directory.parent][directory.place] = (name, digest.hash, digest.size)
         assert digest is not None, "there is at least the top"
         if self._has_news or len(self._after) != len(self._before):
             _save(self._record, self._after)
@@ -120,125 +123,159 @@ class _Recapture:
     def _remember(
         self, directory: _Found, relative: str, children: tuple[tuple[str, str, int], ...]
     ) -> _Remembered:
-        files, symlinks = tuple(sorted(directory.files)), tuple(sorted(directory.symlinks))
+        names = _SEPARATOR.join(directory.names)
         before = self._before.get(relative)
         if (
             before is not None
-            and before.files == files
+            and before.facts == directory.facts
+            and before.names == names
             and before.directories == children
-            and before.symlinks == symlinks
             and before.mtime_ns == directory.mtime_ns
         ):
             return before
         self._has_news = True
-        entries, stamps, hashes = self._read_changed(directory.path, files, before)
+        files, symlinks, facts, contents = self._read_changed(directory, before)
         tree = TreeDirectory(
-            tuple(entries),
-            tuple(DirectoryEntry(name, Digest(hash_, size)) for name, hash_, size in children),
-            tuple(SymlinkEntry(name, target) for name, target in symlinks),
+            tuple(sorted(files, key=operator.attrgetter("name"))),
+            tuple(sorted(DirectoryEntry(name, Digest(hash_, size)) for name, hash_, size in children)),
+            tuple(sorted(symlinks)),
             None,
             directory.mtime_ns,
         )
         digest = self._objects.add_bytes(encode_directory(tree))
-        return _Remembered(
-            tuple(stamps), hashes, symlinks, children, directory.mtime_ns, (digest.hash, digest.size)
-        )
+        return _Remembered(names, facts, contents, children, directory.mtime_ns, (digest.hash, digest.size))
 
     def _read_changed(
-        self, path: str, files: tuple[_FileStamp, ...], before: _Remembered | None
-    ) -> tuple[list[FileEntry], list[_FileStamp], bytes]:
-        """The entries of FILES, what is to be remembered of them, and their hashes."""
-        known: dict[_FileStamp, str] = {}
-        if before is not None:
-            known = dict(zip(before.files, _split(before.hashes), strict=True))
-        entries, stamps, hashes = [], [], []
-        for seen in files:
-            hash_ = known.get(seen)
-            if hash_ is not None:
-                stamp, digest = seen, Digest(hash_, seen[2])
-            else:
-                read = self._read(f"{path}/{seen[0]}", seen[0])
-                if read is None:
-                    continue  # no regular file any more
-                stamp, digest = read
-            mtime_ns = stamp[3] // 1000 * 1000 if self._mtimes else None
-            entries.append(FileEntry(stamp[0], digest, stamp[5], mtime_ns))
-            stamps.append(stamp if hash_ is not None else self._settled(stamp, digest))
-            hashes.append(bytes.fromhex(digest.hash))
-        return entries, stamps, b"".join(hashes)
+        self, directory: _Found, before: _Remembered | None
+    ) -> tuple[list[FileEntry], list[SymlinkEntry], bytes, bytes]:
+        """The files and symbolic links of a directory, and what is to be remembered of them."""
+        known = {} if before is None else _known(before)
+        files: list[FileEntry] = []
+        symlinks: list[SymlinkEntry] = []
+        all_facts: list[int] = []
+        contents: list[bytes] = []
+        for name, facts in zip(directory.names, _split_facts(directory.facts), strict=True):
+            path, hash_ = f"{directory.path}/{name}", ""
+            if stat.S_ISLNK(facts[0]):
+                target = _read_link(path)
+                if target is not None:
+                    symlinks.append(SymlinkEntry(name, target))
+                facts = self._settled(facts, len(os.fsencode(target or "")))
+            elif stat.S_ISREG(facts[0]):
+                hash_ = known.get((name, facts), "")
+                if hash_:
+                    files.append(self._entry(name, Digest(hash_, facts[2]), facts))
+                else:
+                    digest, facts = self._read(path)
+                    if digest is not None:
+                        files.append(self._entry(name, digest, facts))
+                        hash_ = digest.hash
+                        facts = self._settled(facts, digest.size)
+            all_facts += facts
+            contents.append(bytes.fromhex(hash_) if hash_ else _NO_HASH)
+        return files, symlinks, _packed(all_facts), b"".join(contents)
 
-    def _read(self, path: str, name: str) -> tuple[_FileStamp, Digest] | None:
+    def _entry(self, name: str, digest: Digest, facts: _Facts) -> FileEntry:
+        mtime_ns = facts[3] // 1000 * 1000 if self._mtimes else None
+        return FileEntry(name, digest, facts[0] & stat.S_IXUSR != 0, mtime_ns)
+
+    def _read(self, path: str) -> tuple[Digest | None, _Facts]:
+        """Stores the file at PATH; no digest if there is none any more."""
         try:
             descriptor, hidden_mode = open_for_reading(path)
         except FileNotFoundError:
-            return None
+            return None, _UNSETTLED
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                return None
-            stamp = _stamp(name, status, status.st_mode if hidden_mode is None else hidden_mode)
-            digest = self._objects.add_open_file(descriptor, path, status, executable=stamp[5], consume=False)
-            return stamp, digest
+                return None, _UNSETTLED
+            facts = _facts_of(status)
+            if hidden_mode is not None:
+                facts = (hidden_mode, *facts[1:])
+            executable = facts[0] & stat.S_IXUSR != 0
+            digest = self._objects.add_open_file(
+                descriptor, path, status, executable=executable, consume=False
+            )
+            return digest, facts
         finally:
             if hidden_mode is not None:
                 os.fchmod(descriptor, hidden_mode)
             os.close(descriptor)
 
-    def _settled(self, stamp: _FileStamp, digest: Digest) -> _FileStamp:
-        """STAMP, or one that no file has if the content may be another one although STAMP fits."""
-        name, _inode, size, mtime_ns, ctime_ns, is_executable = stamp
-        newest_ns = max(mtime_ns, ctime_ns)
-        is_coarse = ctime_ns % _SECOND_NS == 0
-        rest_ns = _SETTLED_AFTER_COARSE_NS if is_coarse else _SETTLED_AFTER_NS
-        if newest_ns < self._started_ns - rest_ns and digest.size == size:
-            return stamp
-        return (name, _UNSETTLED, digest.size, mtime_ns, ctime_ns, is_executable)
+    def _settled(self, facts: _Facts, size: int) -> _Facts:
+        """FACTS, or what no entry has if the content, of SIZE bytes, may be another one although they fit."""
+        _mode, _inode, expected_size, mtime_ns, ctime_ns = facts
+        is_right = is_settled(max(mtime_ns, ctime_ns), ctime_ns, self._started_ns) and size == expected_size
+        return facts if is_right else _UNSETTLED
 
 
 def _scan(path: str, *, mtimes: bool) -> Iterator[_Found]:
     """The directory at PATH and all below it, parents before children."""
-    waiting = [(path, -1, "", None)]
+    waiting: list[tuple[str, int, int, int | None]] = [(path, -1, 0, None)]
     position = 0
     while position < len(waiting):
-        directory, parent, name, mtime_ns = waiting[position]
-        files: list[_FileStamp] = []
-        symlinks: list[tuple[str, str]] = []
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if not entry.name.isascii():
-                    check_utf8(entry.name, entry.path)
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                mode = status.st_mode
-                if stat.S_ISREG(mode):
-                    files.append(_stamp(entry.name, status, mode))
-                elif stat.S_ISDIR(mode):
-                    time_ns = status.st_mtime_ns // 1000 * 1000 if mtimes else None
-                    waiting.append((entry.path, position, entry.name, time_ns))  # type: ignore[arg-type]
-                elif stat.S_ISLNK(mode):
-                    target = os.readlink(entry.path)
-                    check_utf8(target, entry.path)
-                    symlinks.append((entry.name, target))
-        yield _Found(directory, parent, name, mtime_ns, files, symlinks)
+        directory, parent, place, mtime_ns = waiting[position]
+        names: list[str] = []
+        all_facts: list[int] = []
+        directories: list[str] = []
+        # by descriptor, so that no path is looked up again for each entry
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    try:
+                        facts = _facts_of(entry.stat(follow_symlinks=False))
+                    except FileNotFoundError:
+                        continue
+                    if stat.S_ISDIR(facts[0]):
+                        time_ns = facts[3] // 1000 * 1000 if mtimes else None
+                        waiting.append((f"{directory}/{entry.name}", position, len(directories), time_ns))
+                        directories.append(entry.name)
+                    else:
+                        names.append(entry.name)
+                        all_facts += facts
+        except OSError as error:
+            error.filename = directory
+            raise
+        finally:
+            os.close(descriptor)
+        for name in (*names, *directories):
+            if not name.isascii():
+                check_utf8(name, f"{directory}/{name}")
+        yield _Found(directory, parent, place, mtime_ns, names, _packed(all_facts), directories)
         position += 1
 
 
-def _stamp(name: str, status: os.stat_result, mode: int) -> _FileStamp:
-    return (
-        name,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        mode & stat.S_IXUSR != 0,
-    )
+def _packed(facts: list[int]) -> bytes:
+    try:
+        return array("q", facts).tobytes()
+    except OverflowError:  # inode numbers of some file systems use all of 64 bits
+        return array("q", [(value + _HALF) % (2 * _HALF) - _HALF for value in facts]).tobytes()
 
 
-def _split(hashes: bytes) -> list[str]:
-    text = hashes.hex()
-    return [text[start : start + 2 * _HASH_BYTES] for start in range(0, len(text), 2 * _HASH_BYTES)]
+def _split_facts(packed: bytes) -> list[_Facts]:
+    values = iter(array("q", packed))
+    return list(zip(*[values] * 5, strict=True))
+
+
+def _known(directory: _Remembered) -> dict[tuple[str, _Facts], str]:
+    """The hashes of the regular files of DIRECTORY, by name and facts."""
+    if not directory.facts:
+        return {}
+    names = directory.names.split(_SEPARATOR)
+    text = directory.contents.hex()
+    hashes = [text[start : start + 2 * _HASH_BYTES] for start in range(0, len(text), 2 * _HASH_BYTES)]
+    return dict(zip(zip(names, _split_facts(directory.facts), strict=True), hashes, strict=True))
+
+
+def _read_link(path: str) -> str | None:
+    """Where the symbolic link at PATH leads; None if it is none any more."""
+    try:
+        target = os.readlink(path)
+    except OSError:
+        return None
+    check_utf8(target, path)
+    return target
 
 
 # the file
@@ -261,42 +298,6 @@ def _load(path: str) -> dict[str, _Remembered]:
 
 
 def _save(path: str, directories: dict[str, _Remembered]) -> None:
-    """Replaces the file at PATH at once; it is no harm if that is not possible."""
     # version 2 has no references between values: faster to write, and the same for the same values
     data = marshal.dumps({name: tuple(values) for name, values in directories.items()}, 2)
-    temporary = f"{path}.{os.getpid()}.{time.time_ns():x}"
-    with suppress(OSError):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        try:
-            with open(temporary, "wb") as file:
-                file.write(_FORMAT + zlib.crc32(data).to_bytes(4, "little") + data)
-            os.replace(temporary, path)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
-    _forget_old(os.path.dirname(path))
-
-
-_DAY_S = 24 * 3600
-_KEPT_FOR_S = 60 * _DAY_S
-_SWEPT = "swept"  # the file whose time says when old records were deleted
-
-
-def _forget_old(directory: str) -> None:
-    """Deletes, once a day, records that have not been written for long.
-
-    Costs one system call on other occasions: a project may have thousands of records.
-    """
-    now_s = time.time()
-    swept = os.path.join(directory, _SWEPT)
-    with suppress(OSError):
-        with suppress(FileNotFoundError):
-            if os.stat(swept).st_mtime > now_s - _DAY_S:
-                return
-        with open(swept, "wb"):
-            os.utime(swept, (now_s, now_s))
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if entry.stat().st_mtime < now_s - _KEPT_FOR_S:
-                    os.unlink(entry.path)
+    replace_record(path, _FORMAT + zlib.crc32(data).to_bytes(4, "little") + data)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from buildstream._store.cas import Cas
+from tests.testutils.randomedits import change_something
 
 # files that nobody has touched for a while
-_SETTLED = Path(__file__).parents[1] / "vectors"
+_SETTLED = Path(__file__).parents[2] / "doc" / "source"
 
 
 def records(cas: Cas) -> list[Path]:
@@ -97,32 +98,6 @@ def test_any_sequence_of_changes(cas: Cas, tmp_path: Path, seed: int) -> None:
         for _ in range(chance.randrange(4)):
             change_something(tree, chance)
         check(cas, tree)
-
-
-def change_something(tree: Path, chance: random.Random) -> None:
-    """One change of any kind below TREE, which may come to nothing."""
-    everything = [path for path in tree.rglob("*") if not path.is_symlink()]
-    directories = [tree, *(path for path in everything if path.is_dir())]
-    files = [path for path in everything if path.is_file()]
-    name = chance.choice(directories) / chance.choice("abcdü")
-    action = chance.randrange(8)
-    if action == 0 and not name.exists() and not name.is_symlink():
-        name.mkdir()
-    elif action == 1 and not name.exists() and not name.is_symlink():
-        name.symlink_to(chance.choice("abcd"))
-    elif action == 2 and everything:
-        path = chance.choice(everything)
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    elif action == 3 and files and not name.is_symlink() and not name.is_dir():
-        chance.choice(files).rename(name)
-    elif action == 4 and files:
-        chance.choice(files).chmod(chance.choice((0o644, 0o755, 0o400)))
-    elif action == 5 and everything:
-        os.utime(chance.choice(everything), (1e9, chance.randrange(3)))
-    elif not name.is_dir() and not name.is_symlink():
-        if name.exists():
-            name.chmod(0o644)
-        name.write_text(chance.choice(("x", "y", "zz")))
 
 
 def test_special_files_are_left_out(cas: Cas, tmp_path: Path) -> None:

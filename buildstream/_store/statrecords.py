@@ -1,0 +1,62 @@
+"""Small files that hold what `stat` told; it is no harm if one is lost."""
+
+import os
+import time
+from contextlib import suppress
+
+# How long something must have been at rest.  Times come from clocks that tick at least every 10 ms;
+# a time of whole seconds may come from a file system that keeps no more than two seconds.
+_SETTLED_AFTER_NS = 100_000_000
+_SETTLED_AFTER_COARSE_NS = 2_100_000_000
+_SECOND_NS = 1_000_000_000
+
+_DAY_S = 24 * 3600
+_KEPT_FOR_S = 60 * _DAY_S
+_SWEPT = "swept"  # the file whose time says when old records were deleted
+
+
+def is_settled(newest_ns: int, changed_ns: int, now_ns: int) -> bool:
+    """Whether what is changed from NOW_NS on gets other times than it has.
+
+    Args:
+        newest_ns: The latest of its times.
+        changed_ns: The one that the file system has set.
+        now_ns: When it was looked at, or before.
+    """
+    is_coarse = changed_ns % _SECOND_NS == 0
+    return newest_ns < now_ns - (_SETTLED_AFTER_COARSE_NS if is_coarse else _SETTLED_AFTER_NS)
+
+
+def replace_record(path: str, data: bytes) -> None:
+    """Replaces the file at PATH at once, if that is possible, and deletes old ones beside it."""
+    temporary = f"{path}.{os.getpid()}.{time.time_ns():x}"
+    with suppress(OSError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+            os.replace(temporary, path)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+    _forget_old(os.path.dirname(path))
+
+
+def _forget_old(directory: str) -> None:
+    """Deletes, once a day, records that have not been written for long.
+
+    Costs one system call on other occasions: a project may have thousands of records.
+    """
+    now_s = time.time()
+    swept = os.path.join(directory, _SWEPT)
+    with suppress(OSError):
+        with suppress(FileNotFoundError):
+            if os.stat(swept).st_mtime > now_s - _DAY_S:
+                return
+        with open(swept, "wb"):
+            os.utime(swept, (now_s, now_s))
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.stat().st_mtime < now_s - _KEPT_FOR_S:
+                    os.unlink(entry.path)
