@@ -7,6 +7,7 @@ files go through the element that is being built, its owner.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
+from ._requests import SplitSelection, StagingOptions
 from .element import Element
 from .types import OverlapAction
 
@@ -110,9 +111,8 @@ class ElementProxy:
         exclude: list[str] | None = None,
         orphans: bool = True,
     ) -> "FileListResult":
-        return self._host.stage_artifact(
-            sandbox, self._owner, path=path, action=action, include=include, exclude=exclude, orphans=orphans
-        )
+        options = StagingOptions(path, action, SplitSelection(include, exclude, orphans))
+        return self._host.stage_artifact(sandbox, self._owner, options)
 
     def stage_dependency_artifacts(
         self,

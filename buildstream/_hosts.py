@@ -6,19 +6,19 @@ public classes in plugin.py, element.py, source.py and sourcemirror.py only
 translate their documented interface into these calls.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ._model.digest import Digest
     from ._model.message import MessageType
+    from ._requests import HostCommand, SplitSelection, StagingOptions
     from .element import Element
     from .node import MappingNode, ProvenanceInformation, ScalarNode
     from .sandbox import Sandbox
     from .source import AliasSubstitution, Source
     from .storage import Directory
-    from .types import OverlapAction
     from .utils import FileListResult
 
 
@@ -53,21 +53,11 @@ class PluginHost(Protocol):
     ) -> AbstractContextManager[None]:
         """START now; SUCCESS at the end with the time taken, FAIL if a BstError passes."""
 
-    def run_host_command(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str | None,
-        env: Mapping[str, str] | None,
-        stdin: IO[Any] | int | None,
-        stdout: IO[Any] | int | None,  # None: the task log
-        stderr: IO[Any] | int | None,
-        capture: bool,
-    ) -> tuple[int, str]:
+    def run_host_command(self, command: "HostCommand") -> tuple[int, str]:
         """Runs a host command in a new session with umask 022, stopped and killed with the job.
 
         First writes `Running host command {directory}: {command line}` to the task log.
-        Gives the exit status and, if CAPTURE, what it wrote to stdout, else "".
+        Gives the exit status, and what it wrote to stdout if that was wanted, else "".
         """
 
     def check_project_path(self, node: "ScalarNode", *, check_is_file: bool, check_is_dir: bool) -> str:
@@ -108,15 +98,7 @@ class ElementHost(PluginHost, Protocol):
     def set_public_data(self, domain: str, data: "MappingNode") -> None: ...
 
     def stage_artifact(
-        self,
-        sandbox: "Sandbox",
-        owner: "Element",
-        *,
-        path: str | None,
-        action: "OverlapAction",
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
+        self, sandbox: "Sandbox", owner: "Element", options: "StagingOptions"
     ) -> "FileListResult":
         """Stages this element's files for OWNER, in an overlap session of its own."""
 
@@ -124,17 +106,10 @@ class ElementHost(PluginHost, Protocol):
         self,
         sandbox: "Sandbox",
         selection: "Sequence[Element] | None",
-        *,
-        path: str | None,
-        action: "OverlapAction",
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
+        options: "StagingOptions",
     ) -> None: ...
 
-    def compute_manifest(
-        self, *, include: list[str] | None, exclude: list[str] | None, orphans: bool
-    ) -> Iterator[str]: ...
+    def compute_manifest(self, files: "SplitSelection") -> Iterator[str]: ...
 
     def integrate(self, sandbox: "Sandbox") -> None: ...
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ._dataclass import dataclass
 from ._exceptions import BstError
+from ._requests import SplitSelection, StagingOptions
 from .exceptions import ErrorDomain
 from .plugin import Plugin
 from .types import OverlapAction
@@ -206,7 +207,7 @@ class Element(Plugin):
             exclude: Domains to leave out; this wins.
             orphans: Whether files of no domain are included.
         """
-        yield from self._host.compute_manifest(include=include, exclude=exclude, orphans=orphans)
+        yield from self._host.compute_manifest(SplitSelection(include, exclude, orphans))
 
     def stage_artifact(
         self,
@@ -230,9 +231,8 @@ class Element(Plugin):
         Raises:
             ElementError: The element is not cached, or files overlap with OverlapAction.ERROR.
         """
-        return self._host.stage_artifact(
-            sandbox, self, path=path, action=action, include=include, exclude=exclude, orphans=orphans
-        )
+        options = StagingOptions(path, action, SplitSelection(include, exclude, orphans))
+        return self._host.stage_artifact(sandbox, self, options)
 
     def stage_dependency_artifacts(
         self,
@@ -249,9 +249,8 @@ class Element(Plugin):
 
         The other arguments are those of `stage_artifact()`.
         """
-        self._host.stage_dependency_artifacts(
-            sandbox, selection, path=path, action=action, include=include, exclude=exclude, orphans=orphans
-        )
+        options = StagingOptions(path, action, SplitSelection(include, exclude, orphans))
+        self._host.stage_dependency_artifacts(sandbox, selection, options)
 
     def integrate(self, sandbox: "Sandbox") -> None:
         """Runs the integration commands of this element in the sandbox."""

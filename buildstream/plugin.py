@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ._exceptions import ImplError, PluginError
 from ._model.message import MessageType
+from ._requests import HostCommand
 from .types import CORE_WARNING_TOKENS
 
 if TYPE_CHECKING:
@@ -192,9 +193,8 @@ class Plugin:
         Raises:
             PluginError: The command failed and FAIL was given.
         """
-        status, _ = self._run_host_command(
-            args, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, capture=False
-        )
+        command = HostCommand(_texts(args), cwd, env, stdin, stdout, stderr)
+        status, _ = self._run_host_command(command)
         self._check_status(status, fail, is_temporary=fail_temporarily)
         return status
 
@@ -216,9 +216,8 @@ class Plugin:
         Raises:
             PluginError: The command failed and FAIL was given.
         """
-        status, output = self._run_host_command(
-            args, cwd=cwd, env=env, stdin=stdin, stdout=None, stderr=stderr, capture=True
-        )
+        command = HostCommand(_texts(args), cwd, env, stdin, None, stderr, capture=True)
+        status, output = self._run_host_command(command)
         self._check_status(status, fail, is_temporary=fail_temporarily)
         return status, output
 
@@ -232,23 +231,14 @@ class Plugin:
         """The error for a missing mandatory method."""
         return ImplError(f"{self._type_name} plugin '{self.get_kind()}' does not implement {method}()")
 
-    def _run_host_command(
-        self,
-        args: Sequence[str],
-        *,
-        cwd: str | None,
-        env: Mapping[str, str] | None,
-        stdin: IO[Any] | int | None,
-        stdout: IO[Any] | int | None,
-        stderr: IO[Any] | int | None,
-        capture: bool,
-    ) -> tuple[int, str]:
-        argv = [os.fspath(argument) for argument in args]
-        self.status("Running host command", detail=" ".join(argv))
-        return self._host.run_host_command(
-            argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, capture=capture
-        )
+    def _run_host_command(self, command: HostCommand) -> tuple[int, str]:
+        self.status("Running host command", detail=" ".join(command.argv))
+        return self._host.run_host_command(command)
 
     def _check_status(self, status: int, fail: str | None, *, is_temporary: bool) -> None:
         if status and fail:
             raise PluginError(f"{self}: {fail}", temporary=is_temporary)
+
+
+def _texts(arguments: Sequence[str]) -> list[str]:
+    return [os.fspath(argument) for argument in arguments]

@@ -17,6 +17,7 @@ LAYERS = [
         "_tasklog",
         "_messenger",
         "_hosts",
+        "_requests",
         "node",
         "_provenance",
         "_nodecomposition",

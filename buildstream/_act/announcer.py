@@ -1,13 +1,13 @@
 """Messages of the engine, attributed to elements."""
 
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._load.resolved import ResolvedElement
 from .._messenger import Messenger
 from .._model.message import ElementLabel, MessageType
 from .._plan.record import ElementRecord
+from .._requests import HostCommand
 from .hostcommand import run_host_command
 from .jobcontrol import CurrentJob
 
@@ -61,25 +61,5 @@ class Announcer:
             name, element=self.label(element, full_name), detail=detail, silent_nested=silent_nested
         )
 
-    def run_host_command(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str | None,
-        env: Mapping[str, str] | None,
-        stdin: IO[Any] | int | None,
-        stdout: IO[Any] | int | None,
-        stderr: IO[Any] | int | None,
-        capture: bool,
-    ) -> tuple[int, str]:
-        return run_host_command(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            capture=capture,
-            log=self.messenger.task_log(),
-            control=self.jobs.control,
-        )
+    def run_host_command(self, command: HostCommand) -> tuple[int, str]:
+        return run_host_command(command, log=self.messenger.task_log(), control=self.jobs.control)

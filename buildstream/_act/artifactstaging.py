@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from .._load.resolved import ResolvedElement
 from .._model.message import MessageType
 from .._plan.artifactview import ArtifactView
+from .._requests import SplitSelection, StagingOptions
 from .announcer import Announcer
 from .publicdata import RuntimePublicData
 
 if TYPE_CHECKING:
     from .._store.cas import Cas
     from ..sandbox import Sandbox
-    from ..types import OverlapAction
     from ..utils import FileListResult
     from .staging import OverlapCollector
 
@@ -75,12 +75,7 @@ class ArtifactStaging:
         owner: ResolvedElement,
         elements: Sequence[ResolvedElement],
         sandbox: "Sandbox",
-        *,
-        path: str | None,
-        action: "OverlapAction",
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
+        options: StagingOptions,
     ) -> "FileListResult":
         """Stages the artifacts of ELEMENTS in order; see `_load.services.Services.stage_artifacts`."""
         from .staging import StagingRequest
@@ -88,14 +83,12 @@ class ArtifactStaging:
         collector = self._collectors.get(id(sandbox))
         assert collector is not None, "Attempted to stage artifacts outside of Element.stage()"
         requests = [
-            StagingRequest(
-                element,
-                self.artifact(element),
-                self._public.split_filter(element, include=include, exclude=exclude, orphans=orphans),
-            )
+            StagingRequest(element, self.artifact(element), self._public.split_filter(element, options.files))
             for element in elements
         ]
-        return collector.stage(owner, requests, path=path, action=action, announce=self._announce)
+        return collector.stage(
+            owner, requests, path=options.path, action=options.action, announce=self._announce
+        )
 
     def _announce(self, element: ResolvedElement) -> None:
         label = self._announcer.record(element).label
@@ -103,21 +96,14 @@ class ArtifactStaging:
         text = f"Staging {element.name}/{messenger.brief(label.key)}"
         messenger.send(MessageType.STATUS, text, element=label)
 
-    def manifest(
-        self,
-        element: ResolvedElement,
-        *,
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
-    ) -> Iterator[str]:
+    def manifest(self, element: ResolvedElement, files: SplitSelection) -> Iterator[str]:
         """Paths of an artifact that split rules select."""
         from .._store.cas_directory import CasDirectory
 
         artifact = self.artifact(element)
         if artifact.files is None:
             return
-        is_selected = self._public.split_filter(element, include=include, exclude=exclude, orphans=orphans)
+        is_selected = self._public.split_filter(element, files)
         for path in CasDirectory(self._open_cas(), artifact.files).list_relative_paths():
             if is_selected is None or is_selected(path):
                 yield path

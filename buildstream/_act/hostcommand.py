@@ -3,10 +3,10 @@
 import contextlib
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from .._exceptions import BstError
+from .._requests import HostCommand
 from ..exceptions import ErrorDomain
 from .jobcontrol import JobControl
 
@@ -56,19 +56,8 @@ class _HostProcess:
         self._signal(signal.SIGCONT)
 
 
-def run_host_command(
-    argv: Sequence[str],
-    *,
-    cwd: str | None,
-    env: Mapping[str, str] | None,
-    stdin: IO[Any] | int | None,
-    stdout: IO[Any] | int | None,
-    stderr: IO[Any] | int | None,
-    capture: bool,
-    log: IO[bytes] | None,
-    control: JobControl,
-) -> tuple[int, str]:
-    """Runs ARGV in a session of its own and gives its exit status, and what it wrote if CAPTURE.
+def run_host_command(command: HostCommand, *, log: IO[bytes] | None, control: JobControl) -> tuple[int, str]:
+    """Runs COMMAND in a session of its own; gives its exit status, and what it wrote if that is wanted.
 
     Streams that are not given go to LOG, or nowhere if that is None.
 
@@ -78,16 +67,17 @@ def run_host_command(
     import subprocess
 
     default: IO[bytes] | int = subprocess.DEVNULL if log is None else log
+    stdout = default if command.stdout is None else command.stdout
     if log is not None:
-        log.write(f"Running host command {cwd or os.getcwd()}: {' '.join(argv)}\n".encode())
+        log.write(f"Running host command {command.cwd or os.getcwd()}: {' '.join(command.argv)}\n".encode())
     try:
         process = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=None if env is None else dict(env),
-            stdin=stdin,
-            stdout=subprocess.PIPE if capture else (default if stdout is None else stdout),
-            stderr=default if stderr is None else stderr,
+            command.argv,
+            cwd=command.cwd,
+            env=None if command.env is None else dict(command.env),
+            stdin=command.stdin,
+            stdout=subprocess.PIPE if command.capture else stdout,
+            stderr=default if command.stderr is None else command.stderr,
             text=True,
             errors="replace",
             start_new_session=True,
@@ -95,7 +85,8 @@ def run_host_command(
         )
     except OSError as error:
         is_missing = isinstance(error, FileNotFoundError)
-        raise (HostProgramNotFoundError if is_missing else HostProgramError)(argv[0], error) from error
+        kind = HostProgramNotFoundError if is_missing else HostProgramError
+        raise kind(command.argv[0], error) from error
     with control.supervise(_HostProcess(process)):
         output, _ = process.communicate()
     return process.returncode, output or ""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from .._load.resolved import ResolvedElement
 from .._plan.record import ElementRecord
+from .._requests import SplitSelection
 from ..node import MappingNode
 from .splitrules import PathFilter, PatternCache, split_filter
 
@@ -52,22 +53,9 @@ class RuntimePublicData:
         bst = self.of(element).get_mapping("bst", None)
         return [] if bst is None else bst.get_str_list("integration-commands", [])
 
-    def split_filter(
-        self,
-        element: ResolvedElement,
-        *,
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
-    ) -> PathFilter | None:
-        """Tells which files of ELEMENT are selected; None if all are."""
-        if orphans and not include and not exclude:
+    def split_filter(self, element: ResolvedElement, files: SplitSelection) -> PathFilter | None:
+        """Tells which files of ELEMENT are among FILES; None if all are."""
+        if files.is_everything:
             return None
         bst = self.of(element).get_mapping("bst", {})
-        return split_filter(
-            bst.get_mapping("split-rules", {}),
-            self._split_patterns,
-            include=include,
-            exclude=exclude,
-            orphans=orphans,
-        )
+        return split_filter(bst.get_mapping("split-rules", {}), self._split_patterns, files)

@@ -9,6 +9,7 @@ from .._load.resolved import ResolvedElement
 from .._messenger import Messenger
 from .._model.digest import Digest
 from .._model.message import MessageType
+from .._requests import SplitSelection, StagingOptions
 from ..node import MappingNode
 from .announcer import Announcer
 from .artifactstaging import ArtifactStaging
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from .._store.cas import Cas
     from ..sandbox import Sandbox
     from ..storage import Directory
-    from ..types import OverlapAction
     from ..utils import FileListResult
     from .artifacts import ArtifactCache
     from .sourcecache import SourceCache
@@ -135,33 +135,12 @@ class EngineServices(Announcer):
         owner: ResolvedElement,
         elements: Sequence[ResolvedElement],
         sandbox: "Sandbox",
-        *,
-        path: str | None,
-        action: "OverlapAction",
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
+        options: StagingOptions,
     ) -> "FileListResult":
-        return self._staging.stage(
-            owner,
-            elements,
-            sandbox,
-            path=path,
-            action=action,
-            include=include,
-            exclude=exclude,
-            orphans=orphans,
-        )
+        return self._staging.stage(owner, elements, sandbox, options)
 
-    def compute_manifest(
-        self,
-        element: ResolvedElement,
-        *,
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
-    ) -> Iterator[str]:
-        return self._staging.manifest(element, include=include, exclude=exclude, orphans=orphans)
+    def compute_manifest(self, element: ResolvedElement, files: SplitSelection) -> Iterator[str]:
+        return self._staging.manifest(element, files)
 
     def integrate(self, element: ResolvedElement, sandbox: "Sandbox") -> None:
         self._staging.integrate(element, sandbox)

@@ -1,8 +1,9 @@
 """Which files of an artifact belong to which domains (plugin specification 8.11)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from .._requests import SplitSelection
 from .._utils_glob import compile_globs
 from ..node import MappingNode
 
@@ -24,28 +25,21 @@ class PatternCache:
 
 
 def split_filter(
-    rules: MappingNode | None,
-    patterns_of: PatternCache,
-    *,
-    include: Sequence[str] | None,
-    exclude: Sequence[str] | None,
-    orphans: bool,
+    rules: MappingNode | None, patterns_of: PatternCache, files: SplitSelection
 ) -> PathFilter | None:
     """A function that tells whether a relative path is selected; None if everything is.
 
     Args:
         rules: The `split-rules` of the element, as they are at run time.
         patterns_of: Compiles globs.
-        include: Domains to take, all of them if empty.
-        exclude: Domains to leave out; this wins.
-        orphans: Whether paths of no domain are taken.
+        files: Which files are wanted.
     """
-    if orphans and not include and not exclude:
+    if files.is_everything:
         return None
     domains = {} if rules is None else {name: tuple(rules.get_str_list(name)) for name in rules.keys()}
     patterns = {name: patterns_of.compile(globs) for name, globs in domains.items() if globs}
-    included = [patterns[name] for name in (include or domains) if name in patterns]
-    excluded = [patterns[name] for name in (exclude or ()) if name in patterns]
+    included = [patterns[name] for name in (files.include or domains) if name in patterns]
+    excluded = [patterns[name] for name in (files.exclude or ()) if name in patterns]
 
     def is_selected(path: str) -> bool:
         absolute = "/" + path
@@ -53,6 +47,6 @@ def split_filter(
             return False
         if any(pattern.match(absolute) for pattern in included):
             return True
-        return orphans and not any(pattern.match(absolute) for pattern in patterns.values())
+        return files.orphans and not any(pattern.match(absolute) for pattern in patterns.values())
 
     return is_selected

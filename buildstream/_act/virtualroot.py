@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .._load.resolved import ResolvedElement
-from ..types import OverlapAction
+from .._requests import StagingOptions
 from .services import EngineServices
 
 if TYPE_CHECKING:
@@ -35,16 +35,7 @@ def staged_sandbox(
             target, target.full_name, "Staging dependencies", detail=None, silent_nested=True
         )
         with staging, services.staging(sandbox):
-            services.stage_artifacts(
-                target,
-                elements,
-                sandbox,
-                path=None,
-                action=OverlapAction.WARNING,
-                include=None,
-                exclude=None,
-                orphans=True,
-            )
+            services.stage_artifacts(target, elements, sandbox, StagingOptions())
         if integrates:
             integration = services.activity(
                 target, target.full_name, "Integrating sandbox", detail=None, silent_nested=False

@@ -1,13 +1,14 @@
 """The engine's side of an element plugin: answers what the public Element class asks."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .._element_proxy import ElementProxy
 from .._model.digest import Digest
 from .._model.message import MessageType
+from .._requests import HostCommand, SplitSelection, StagingOptions
 from ..node import ProvenanceInformation, ScalarNode
 from .projectpath import check_project_path
 from .resolved import ResolvedElement, build_scope, run_scope
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ..sandbox import Sandbox
     from ..source import Source
     from ..storage import Directory
-    from ..types import OverlapAction
     from ..utils import FileListResult
     from .project import Project
 
@@ -66,20 +66,8 @@ class BasePluginHost:
             self.project.directory, node, check_is_file=check_is_file, check_is_dir=check_is_dir
         )
 
-    def run_host_command(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str | None,
-        env: Mapping[str, str] | None,
-        stdin: IO[Any] | int | None,
-        stdout: IO[Any] | int | None,
-        stderr: IO[Any] | int | None,
-        capture: bool,
-    ) -> tuple[int, str]:
-        return self._services.run_host_command(
-            argv, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, capture=capture
-        )
+    def run_host_command(self, command: HostCommand) -> tuple[int, str]:
+        return self._services.run_host_command(command)
 
 
 class ElementHost(BasePluginHost):
@@ -172,55 +160,21 @@ class ElementHost(BasePluginHost):
         self._services.set_public_data(self.element, domain, data)
 
     def stage_artifact(
-        self,
-        sandbox: "Sandbox",
-        owner: "Element",
-        *,
-        path: str | None,
-        action: "OverlapAction",
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
+        self, sandbox: "Sandbox", owner: "Element", options: StagingOptions
     ) -> "FileListResult":
-        return self._services.stage_artifacts(
-            resolved_element(owner),
-            [self.element],
-            sandbox,
-            path=path,
-            action=action,
-            include=include,
-            exclude=exclude,
-            orphans=orphans,
-        )
+        return self._services.stage_artifacts(resolved_element(owner), [self.element], sandbox, options)
 
     def stage_dependency_artifacts(
         self,
         sandbox: "Sandbox",
         selection: "Sequence[Element] | None",
-        *,
-        path: str | None,
-        action: "OverlapAction",
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
+        options: StagingOptions,
     ) -> None:
-        self._services.stage_artifacts(
-            self.element,
-            list(self._selected(selection, recurse=True)),
-            sandbox,
-            path=path,
-            action=action,
-            include=include,
-            exclude=exclude,
-            orphans=orphans,
-        )
+        elements = list(self._selected(selection, recurse=True))
+        self._services.stage_artifacts(self.element, elements, sandbox, options)
 
-    def compute_manifest(
-        self, *, include: list[str] | None, exclude: list[str] | None, orphans: bool
-    ) -> Iterator[str]:
-        return self._services.compute_manifest(
-            self.element, include=include, exclude=exclude, orphans=orphans
-        )
+    def compute_manifest(self, files: SplitSelection) -> Iterator[str]:
+        return self._services.compute_manifest(self.element, files)
 
     def integrate(self, sandbox: "Sandbox") -> None:
         self._services.integrate(self.element, sandbox)

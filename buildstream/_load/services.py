@@ -1,17 +1,17 @@
 """What plugin objects need of the layers above loading, given to the loader as an argument."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .._model.digest import Digest
 from .._model.message import MessageType
+from .._requests import HostCommand, SplitSelection, StagingOptions
 
 if TYPE_CHECKING:
     from ..node import MappingNode
     from ..sandbox import Sandbox
     from ..storage import Directory
-    from ..types import OverlapAction
     from ..utils import FileListResult
     from .resolved import ResolvedElement
 
@@ -40,18 +40,8 @@ class Services(Protocol):
     ) -> AbstractContextManager[None]:
         """START, then SUCCESS, or FAIL if a BstError passes."""
 
-    def run_host_command(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str | None,
-        env: Mapping[str, str] | None,
-        stdin: IO[Any] | int | None,
-        stdout: IO[Any] | int | None,
-        stderr: IO[Any] | int | None,
-        capture: bool,
-    ) -> tuple[int, str]:
-        """Runs a host command for a plugin: exit status, and stdout if CAPTURE."""
+    def run_host_command(self, command: HostCommand) -> tuple[int, str]:
+        """Runs a host command for a plugin: exit status, and stdout if that is wanted."""
 
     def capture_local(self, path: str, *, mtimes: bool) -> Digest:
         """Captures a host directory, or a file in a directory of its own, into the store."""
@@ -81,23 +71,11 @@ class Services(Protocol):
         owner: "ResolvedElement",
         elements: "Sequence[ResolvedElement]",
         sandbox: "Sandbox",
-        *,
-        path: str | None,
-        action: "OverlapAction",
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
+        options: StagingOptions,
     ) -> "FileListResult":
         """Stages artifacts in order, as one overlap session of OWNER."""
 
-    def compute_manifest(
-        self,
-        element: "ResolvedElement",
-        *,
-        include: list[str] | None,
-        exclude: list[str] | None,
-        orphans: bool,
-    ) -> Iterator[str]:
+    def compute_manifest(self, element: "ResolvedElement", files: SplitSelection) -> Iterator[str]:
         """Paths of an artifact that split rules select."""
 
     def integrate(self, element: "ResolvedElement", sandbox: "Sandbox") -> None:

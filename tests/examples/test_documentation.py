@@ -45,7 +45,7 @@ def test_every_key_of_the_user_configuration_is_documented() -> None:
     config = load_user_config(None, {"HOME": "/"})
     for part in (config.cache, config.scheduler, config.build, config.logging):
         for field in fields(part):
-            key = field.name.removesuffix("_percent").replace("_", "-")
+            key = re.sub("_(percent|s)$", "", field.name).replace("_", "-")  # without the unit
             assert f" {key}:" in written, key
 
 

@@ -1,14 +1,15 @@
 """An engine for plugin objects that are tested on their own: keeps what they tell it."""
 
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from buildstream._load.projectpath import check_project_path
 from buildstream._model.digest import Digest
 from buildstream._model.message import MessageType
+from buildstream._requests import HostCommand
 from buildstream.node import MappingNode, ProvenanceInformation, ScalarNode
 
 
@@ -61,24 +62,14 @@ class FakeHost:
             self.project.directory, node, check_is_file=check_is_file, check_is_dir=check_is_dir
         )
 
-    def run_host_command(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str | None,
-        env: Mapping[str, str] | None,
-        stdin: IO[Any] | int | None,
-        stdout: IO[Any] | int | None,
-        stderr: IO[Any] | int | None,
-        capture: bool,
-    ) -> tuple[int, str]:
+    def run_host_command(self, command: HostCommand) -> tuple[int, str]:
         result = subprocess.run(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=stdin,
-            stdout=subprocess.PIPE if capture else stdout,
-            stderr=stderr,
+            command.argv,
+            cwd=command.cwd,
+            env=command.env,
+            stdin=command.stdin,
+            stdout=subprocess.PIPE if command.capture else command.stdout,
+            stderr=command.stderr,
             text=True,
             check=False,
         )
