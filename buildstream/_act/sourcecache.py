@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .._exceptions import PluginError
+from .._exceptions import CASError, PluginError
 from .._keys.elementkeys import source_key
 from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement, ResolvedSource
@@ -183,7 +183,12 @@ class SourceCache:
         with temporary_directory(self._temporary) as path:
             with plugin_code(plugin, "stage"):
                 plugin.stage(path)
-            return self._cas.import_directory(path, consume=True)
+            try:
+                return self._cas.import_directory(path, consume=True)
+            except CASError as error:
+                # names that are not UTF-8, and the like: the user does not know the scratch directory
+                text = str(error).replace(f"{path}{os.sep}", "")
+                raise CASError(f"{plugin}: {text}", detail=error.detail, reason=error.reason) from error
 
     def _stage_on_top(self, source: ResolvedSource, tree: CasDirectory) -> None:
         """Stages a source that sees the sources before it, into the subtree that is its directory."""

@@ -1,6 +1,7 @@
 """Errors about sources and environments that projects run into, each with its reason."""
 
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,17 @@ def test_commands_get_variables_that_are_texts(space: TestSpace) -> None:
     assert result.task_error is not None
     assert result.task_error.reason in ("invalid-environment", "unhandled-exception")
     assert "Traceback" not in result.stderr
+
+
+def test_archives_with_names_that_are_not_utf8(space: TestSpace, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.GNU_FORMAT, encoding="latin-1") as archive:
+        archive.addfile(tarfile.TarInfo("top/caf\xe9"))
+    space.project(aliases={"up": f"file://{tmp_path}/"})
+    space.element("a.bst", "kind: import\nsources:\n- {kind: tar, url: 'up:a.tar'}\n")
+    space.bst("source", "track", "a.bst")
+    result = space.bst("source", "fetch", "a.bst", expect=255)
+    assert result.task_error is not None
+    assert result.task_error.domain == "CAS"
+    assert (
+        r"tar source at a.bst [line 3 column 2]: The name or link target of 'caf\xe9' is not" in result.stderr
+    )

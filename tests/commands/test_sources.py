@@ -165,3 +165,17 @@ def test_build_scripts_run(space: TestSpace) -> None:
 )
 def test_conflicts(remote: TestSpace, arguments: tuple[str, ...], text: str) -> None:
     assert text in remote.bst("source", "checkout", "build.bst", *arguments, expect=255).stderr
+
+
+def test_digests_of_local_files(space: TestSpace) -> None:
+    """As BuildStream 2.8.1 computes them."""
+    space.project()
+    space.write("files/a.txt", "hi\n")
+    space.write("files/b.txt", "ho\n")
+    for name, path in (("one", "files/a.txt"), ("both", "files")):
+        space.element(f"{name}.bst", f"kind: import\nsources: [{{kind: local, path: {path}}}]\n")
+    space.bst("build", "one.bst", "both.bst")
+    assert space.show("%{artifact-cas-digest}", "one.bst", "both.bst") == {
+        "one.bst": "ed04a3a6ef841078b6b60f9d8f7f56248db333fc45f0df30d5360dc1814ecbed/79",
+        "both.bst": "8c5561b80691e823163b0d80c3b8538611faee588e7ee816bd5e5055b937ad5b/158",
+    }

@@ -4,6 +4,7 @@ import re
 from dataclasses import fields, replace
 from pathlib import Path
 
+import buildstream
 from buildstream._cli.tree import bst
 from buildstream._config import load_user_config
 from buildstream._load.loader import ELEMENT_KEYS
@@ -63,6 +64,12 @@ def test_every_command_is_on_the_map() -> None:
     rows = re.findall(r"^(``.*``)(?: \.\.\.|, \.\.\.)?  +\S.*$", page("using_commands"), re.MULTILINE)
     mapped = {name.split()[0] for row in rows for name in re.findall("``(.*?)``", row)}
     assert set(bst.commands) <= mapped
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    text = page("api")
+    for name in buildstream.__all__:
+        assert re.search(rf"\b{name}\b", text), name
 
 
 def test_every_reason_of_loading_plugins_is_documented_and_reached_by_a_test() -> None:
