@@ -7,6 +7,7 @@ import pytest
 from buildstream._config import (
     CacheBuildtrees,
     DiskShare,
+    Durability,
     OnError,
     SourceUriPolicy,
     UserConfig,
@@ -43,6 +44,7 @@ def test_defaults() -> None:
     assert config.cache.quota is None
     assert config.cache.reserved_disk_space == DiskShare(None, 5.0)
     assert config.cache.cache_buildtrees is CacheBuildtrees.AUTO
+    assert config.cache.durability is Durability.SAFE
     assert (config.fetch_policy, config.track_policy) == (SourceUriPolicy.ALL, SourceUriPolicy.ALIASES)
 
 

@@ -15,6 +15,7 @@ DEFAULTS: dict[str, Any] = {
         "low-watermark": "80%",
         "pull-buildtrees": False,
         "cache-buildtrees": "auto",
+        "durability": "safe",
     },
     "scheduler": {
         "fetchers": 10,

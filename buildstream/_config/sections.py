@@ -17,6 +17,7 @@ from .values import (
     CacheBuildtrees,
     CacheConfig,
     DiskShare,
+    Durability,
     LoggingConfig,
     OnError,
     ProjectConfig,
@@ -35,6 +36,7 @@ def cache_config(node: MappingNode, expand_path: PathExpansion) -> CacheConfig:
         low_watermark_percent=_watermark(node.get_scalar("low-watermark")),
         pull_buildtrees=node.get_bool("pull-buildtrees"),
         cache_buildtrees=node.get_enum("cache-buildtrees", CacheBuildtrees),
+        durability=node.get_enum("durability", Durability),
         storage_service=None if storage is None else remote_spec_from_node(storage, expand_path),
     )
 

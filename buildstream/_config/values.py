@@ -24,6 +24,13 @@ class CacheBuildtrees(Enum):
     NEVER = "never"
 
 
+class Durability(Enum):
+    """What survives a loss of power."""
+
+    SAFE = "safe"  # everything that a name refers to is on the disk before the name is
+    FAST = "fast"  # the system writes when it likes
+
+
 class SourceUriPolicy(Enum):
     """Which places an aliased URL is looked for at."""
 
@@ -50,6 +57,7 @@ class CacheConfig:
     low_watermark_percent: float  # of the quota; what a clean-up leaves
     pull_buildtrees: bool
     cache_buildtrees: CacheBuildtrees
+    durability: Durability
     storage_service: RemoteSpec | None
 
 

@@ -12,8 +12,9 @@ from .capture import capture_directory, capture_overlay, require_directory
 from .cleanup import Cleaner, RecordSet
 from .completeness import CompleteTrees
 from .directories import DirectoryStore
+from .diskfiles import DiskFiles
 from .extract import TreeExtractor
-from .flushing import Flusher
+from .flushing import Flusher, last_flush_ns
 from .layout import StoreLayout, storage_errors
 from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
@@ -37,23 +38,39 @@ class Cas:
         directory: `<cachedir>/cas`; `trees`, `tmp` and `trash` are beside it.
         durable: Whether `flush` makes sure that data survives a loss of power.
         limits: How much it may take; by default there is no limit.
+        disk: Writes and synchronises.
 
     Raises:
         CASError: The directory can't be used, or was written by a newer version.
     """
 
-    def __init__(self, directory: str, *, durable: bool = True, limits: StoreLimits | None = None) -> None:
+    def __init__(
+        self,
+        directory: str,
+        *,
+        durable: bool = True,
+        limits: StoreLimits | None = None,
+        disk: DiskFiles | None = None,
+    ) -> None:
+        disk = disk or DiskFiles()
         self._layout = StoreLayout(directory)
         self._lock = StoreLock(self._layout)
         self._session: Session | None = None
         self.usage = StoreUsage(self._layout, limits or StoreLimits())
         self._durable = durable
-        self._objects = ObjectStore(self._layout, self._lock, self.usage)
+        self._objects = ObjectStore(self._layout, self._lock, self.usage, disk)
         self._trees = DirectoryStore(self._objects, CompleteTrees(self._layout.objects, self._layout.stats))
-        self._flusher = Flusher(self._layout.objects, self._objects.writer)
+        self._objects.synced_ns = last_flush_ns(self._layout)
+        self._flusher = Flusher(self._layout, self._lock, self._objects.writer, disk)
+        self._extractor = TreeExtractor(
+            self._layout,
+            self._objects,
+            self._lock,
+            self.read_directory,
+            self._flusher.look_back,
+        )
         # what trees give that are laid over each other, by them, bottom first
         self.merged_trees: dict[tuple[Digest, ...], Digest] = {}
-        self._extractor = TreeExtractor(self._layout, self._objects, self._lock, self.read_directory)
 
     @property
     def directory(self) -> str:
@@ -366,7 +383,13 @@ class Cas:
             self._objects.protected_since_ns = self._session.started_ns
 
     def close(self) -> None:
-        """Ends the session."""
+        """Ends the session; all records are on the disk then, if the store is durable.
+
+        Raises:
+            CASError: The disk refuses.
+        """
+        if self._durable:
+            self._flusher.finish()
         self.usage.synchronize()
         if self._session is not None:
             self._session.close()

@@ -20,6 +20,13 @@ class TreeExtractor:
 
     Files are links to the objects, but no two files of one tree share an
     inode: the commands of a build would take them for hard links of each other.
+
+    Args:
+        layout: Where trees go.
+        objects: What their files are.
+        lock: For the marks of trees that are used.
+        read_directory: Reads the directories of a tree.
+        look_back: Makes sure that trees of an earlier boot of the machine are whole.
     """
 
     def __init__(
@@ -28,7 +35,9 @@ class TreeExtractor:
         objects: ObjectStore,
         lock: StoreLock,
         read_directory: Callable[[Digest], TreeDirectory],
+        look_back: Callable[[], None],
     ) -> None:
+        self._look_back = look_back
         self._layout = layout
         self._lock = lock
         self._objects = objects
@@ -88,6 +97,7 @@ class TreeExtractor:
 
     def _is_usable(self, digest: Digest, target: str) -> bool:
         """Whether the tree is there and sound; a damaged one is discarded."""
+        self._look_back()
         if not os.path.isdir(target):
             return False
         if digest.hash not in self._sound:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from time import time_ns
 
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
+from .diskfiles import DiskFiles
 from .filedigest import digest_from_descriptor, read_file, read_small
 from .layout import MTIME_NS, StoreLayout, cas_error
 from .objectwriter import ObjectWriter
@@ -27,13 +28,14 @@ class ObjectStore:
     threads and processes.
     """
 
-    def __init__(self, layout: StoreLayout, lock: StoreLock, usage: StoreUsage) -> None:
+    def __init__(self, layout: StoreLayout, lock: StoreLock, usage: StoreUsage, disk: DiskFiles) -> None:
         self._layout = layout
         self._lock = lock
         self._verifier = ObjectVerifier(layout)
-        self.writer = ObjectWriter(layout, self._verifier, usage)
+        self.writer = ObjectWriter(layout, self._verifier, usage, disk)
         # what was used since is not cleaned up; until a session begins, nobody else knows of this
         self.protected_since_ns = time_ns() - CLOCK_SLACK_NS
+        self.synced_ns = 0  # what was changed since may not be on the disk
         self.heal: Callable[[Digest], bool] | None = None  # see `Cas.heal`
 
     # --- Presence
@@ -135,6 +137,9 @@ class ObjectStore:
         """
         try:
             before = os.lstat(path)
+            if before.st_ctime_ns >= self.synced_ns:
+                # perhaps written by another process, and not on the disk yet
+                self.writer.has_unflushed = True
             if before.st_atime_ns >= self.protected_since_ns:
                 return True
             with self._lock.shared():

@@ -10,6 +10,7 @@ from time import time_ns
 
 from .._exceptions import CASError
 from .._model.digest import Digest
+from .diskfiles import DiskFiles
 from .filedigest import CHUNK_SIZE_BYTES
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, cas_error
 from .usage import StoreUsage
@@ -48,9 +49,13 @@ class ObjectWriter:
         layout: Where they go.
         verifier: Is told of each, which was hashed on its way.
         usage: Is asked for room.
+        disk: Writes.
     """
 
-    def __init__(self, layout: StoreLayout, verifier: ObjectVerifier, usage: StoreUsage) -> None:
+    def __init__(
+        self, layout: StoreLayout, verifier: ObjectVerifier, usage: StoreUsage, disk: DiskFiles
+    ) -> None:
+        self._disk = disk
         self._layout = layout
         self._verifier = verifier
         self._usage = usage
@@ -79,10 +84,10 @@ class ObjectWriter:
             os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
             os.utime(descriptor, ns=(time_ns(), MTIME_NS))
             try:
-                os.link(path, target)
+                self._disk.link(path, target)
             except FileNotFoundError:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
-                os.link(path, target)
+                self._disk.link(path, target)
             self._charge_linked(target, digest)
         except OSError as error:
             if error.errno in _NO_LINK:
@@ -102,9 +107,7 @@ class ObjectWriter:
         self._usage.charge(len(data), self._verifier.path(digest, executable=executable))
         descriptor, temporary = self._create()
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            self._disk.write(descriptor, data)
             self._finish(descriptor, temporary, digest, executable=executable)
         except OSError as error:
             _unlink(temporary)
@@ -125,9 +128,7 @@ class ObjectWriter:
             while chunk := os.pread(source, CHUNK_SIZE_BYTES, size_bytes):
                 checksum.update(chunk)
                 size_bytes += len(chunk)
-                view = memoryview(chunk)
-                while view:
-                    view = view[os.write(descriptor, view) :]
+                self._disk.write(descriptor, chunk)
             digest = Digest(checksum.hexdigest(), size_bytes)
             self._usage.charge(size_bytes, self._verifier.path(digest, executable=executable))
             self._finish(descriptor, temporary, digest, executable=executable)
@@ -172,7 +173,8 @@ class ObjectWriter:
 
     def _create(self) -> tuple[int, str]:
         try:
-            descriptor, path = self._layout.create_temporary(self._layout.incoming)
+            path = self._layout.new_path(self._layout.incoming)
+            descriptor = self._disk.create(path, FILE_MODE)
             if self._needs_chmod is None:
                 self._needs_chmod = stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE
         except OSError as error:
@@ -188,10 +190,10 @@ class ObjectWriter:
         os.utime(descriptor, ns=(time_ns(), MTIME_NS))
         target = self._verifier.path(digest, executable=executable)
         try:
-            os.rename(temporary, target)
+            self._disk.rename(temporary, target)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.rename(temporary, target)
+            self._disk.rename(temporary, target)
         self._verifier.remember(target, os.fstat(descriptor))
         self._thread.count.add(digest.size)
         self.has_unflushed = True

@@ -13,10 +13,11 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from threading import get_ident
 
 from .._exceptions import CASError
-from ..utils import save_file_atomic
+from .diskfiles import DiskFiles
 from .layout import storage_errors
 
-_TEMPORARY_PREFIX = "tmp-"  # also that of save_file_atomic; keys start with a hexadecimal digit
+_TEMPORARY_PREFIX = "tmp-"  # keys start with a hexadecimal digit
+_NEW_FILE_MODE = 0o666  # the umask is taken off by the system
 _MOST_RACES_LOST = 10  # against removals, until a write gives up
 
 Protecting = Callable[[], AbstractContextManager[None]]  # gives the block in which nothing is cleaned up
@@ -30,9 +31,10 @@ class Records:
 
     Args:
         directory: Created when something is written.
-        durable: Whether a record is on the disk before it gets its name;
-            otherwise it may be empty after a loss of power.
+        durable: Whether a record is on the disk before it gets its name; otherwise a
+            loss of power may leave any part of it, which readers take for no record.
         protecting: Gives the block in which nothing is cleaned up.
+        disk: Writes.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class Records:
         *,
         durable: bool = False,
         protecting: Protecting = nullcontext,
+        disk: DiskFiles | None = None,
     ) -> None:
+        self._disk = disk or DiskFiles()
         self.directory = directory
         self._protecting = protecting
         self._durable = durable
@@ -93,13 +97,27 @@ class Records:
             for _ in range(_MOST_RACES_LOST):  # a removal may prune the directory at any moment
                 with suppress(FileNotFoundError, FileExistsError):
                     os.makedirs(os.path.dirname(path), exist_ok=True)
-                with suppress(FileNotFoundError), save_file_atomic(path, "wb") as file:
-                    file.write(data)
-                    if self._durable:
-                        file.flush()
-                        os.fsync(file.fileno())
+                with suppress(FileNotFoundError):
+                    self._write(path, data)
                     return
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    def _write(self, path: str, data: bytes) -> None:
+        temporary = _temporary_path(path)
+        with suppress(FileNotFoundError):  # of a process with the same number that was killed
+            os.unlink(temporary)
+        descriptor = self._disk.create(temporary, _NEW_FILE_MODE)
+        try:
+            self._disk.write(descriptor, data)
+            if self._durable:
+                self._disk.synchronize_file(descriptor)
+            self._disk.rename(temporary, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        finally:
+            os.close(descriptor)
 
     def link(self, existing: str, name: str) -> None:
         """Gives a record a second name, in place of what has that name.
@@ -112,18 +130,18 @@ class Records:
             return
         with storage_errors("link", target):
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            temporary = f"{os.path.dirname(target)}/{_TEMPORARY_PREFIX}{os.getpid()}-{get_ident()}"
+            temporary = _temporary_path(target)
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             try:
-                os.link(source, temporary)
+                self._disk.link(source, temporary)
             except OSError as error:
                 if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
                     raise
                 with open(source, "rb") as file:
                     self.write(name, file.read())
                 return
-            os.rename(temporary, target)
+            self._disk.rename(temporary, target)
             with suppress(FileNotFoundError):
                 os.unlink(temporary)  # still there if both were the same file already
 
@@ -190,10 +208,15 @@ class Records:
 
 
 def artifact_records(
-    cache_directory: str, *, durable: bool = False, protecting: Protecting = nullcontext
+    cache_directory: str,
+    *,
+    durable: bool = False,
+    protecting: Protecting = nullcontext,
+    disk: DiskFiles | None = None,
 ) -> Records:
     """Serialised `Artifact` messages by `<project>/<element>/<key>`."""
-    return Records(os.path.join(cache_directory, "artifacts", "refs"), durable=durable, protecting=protecting)
+    directory = os.path.join(cache_directory, "artifacts", "refs")
+    return Records(directory, durable=durable, protecting=protecting, disk=disk)
 
 
 def element_source_records(
@@ -208,6 +231,11 @@ def source_records(
 ) -> Records:
     """Serialised `Source` messages of single sources, by `<kind>/<key>`."""
     return Records(os.path.join(cache_directory, "source_protos"), durable=durable, protecting=protecting)
+
+
+def _temporary_path(path: str) -> str:
+    """A path beside PATH that no other thread or process uses."""
+    return f"{os.path.dirname(path)}/{_TEMPORARY_PREFIX}{os.getpid()}-{get_ident()}"
 
 
 def _walk(directory: str, prefix: str) -> Iterator[tuple[str, int]]:

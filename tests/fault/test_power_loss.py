@@ -1,0 +1,181 @@
+"""Power that is lost at any moment takes nothing that was promised, and leaves nothing half."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from buildstream._act.artifacts import ArtifactCache, view_from_bytes
+from buildstream._act.retention import artifact_references
+from buildstream._exceptions import CASError
+from buildstream._model.digest import Digest
+from buildstream._protos.buildstream.v2.artifact_pb2 import Artifact
+from buildstream._store.cas import Cas
+from buildstream._store.records import artifact_records
+from tests.fault.powerloss import NotingDisk
+
+NAMES = [f"project/element-{number}/{number:064x}" for number in range(4)]
+
+
+class Session:
+    """A program that commits artifacts to the store below TOP."""
+
+    def __init__(self, top: Path, disk: NotingDisk, *, durable: bool = True) -> None:
+        self.cas = Cas(str(top / "cas"), durable=durable, disk=disk)
+        self.cas.begin_session()
+        records = artifact_records(str(top), protecting=self.cas.protecting, disk=disk)
+        self.cache = ArtifactCache(self.cas, records)
+        self._top = top
+
+    def add(self, number: int) -> bytes:
+        """Puts all that artifact NUMBER needs into the store; its message.
+
+        Each shares contents with the one before, and adopts files as a build does.
+        """
+        made = self._top / f"made-{id(self)}-{number}"
+        (made / "folder").mkdir(parents=True)
+        for each in range(number, number + 3):
+            (made / f"file-{each}").write_text(f"content {each}\n" * 100)
+        (made / "folder" / "same").write_text("in all\n")
+        files = self.cas.import_directory(str(made), consume=True)
+        meta = self.cas.add_bytes(b"meta: %d\n" % (number // 2))
+        return _message(number, files, meta)
+
+    def commit(self, number: int, data: bytes) -> None:
+        """Makes artifact NUMBER findable, as a job does."""
+        view = view_from_bytes(data)
+        assert view is not None
+        self.cache.store_pulled(NAMES[number], data, view)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> NotingDisk:
+    return NotingDisk(tmp_path / "store")
+
+
+def test_records_that_are_left_are_complete(tmp_path: Path, disk: NotingDisk) -> None:
+    # two sessions at once, the second of which finds much of what it needs there, not yet on the disk
+    first, second = (Session(tmp_path / "store", disk) for _ in range(2))
+    messages = [first.add(0), second.add(1), first.add(2), second.add(3)]
+    for number, session in enumerate((first, second, first, second)):
+        session.commit(number, messages[number])
+    first.cas.close()
+    second.cas.close()
+    assert len(disk.snapshots) > 40
+    promised = check_losses(tmp_path, disk)
+    assert promised == set(NAMES), "all are safe once the sessions have ended"
+
+
+def test_who_finds_all_there_flushes_nevertheless(tmp_path: Path, disk: NotingDisk) -> None:
+    # what the first one has written is not on the disk yet
+    first, second = (Session(tmp_path / "store", disk) for _ in range(2))
+    first.add(0)
+    message = second.add(0)
+    before = len(disk.snapshots)
+    second.commit(0, message)
+    second.cas.close()
+    assert check_losses(tmp_path, disk, first=before, seeds=60) == {NAMES[0]}
+
+
+def test_without_durability_damage_is_found(tmp_path: Path, disk: NotingDisk) -> None:
+    session = Session(tmp_path / "store", disk, durable=False)
+    for number in range(2):
+        session.commit(number, session.add(number))
+    session.cas.close()
+    damaged: set[object] = set()
+    for seed in range(150):
+        left = tmp_path / "left" / str(seed)
+        disk.snapshots[-1].leave(left, random.Random(seed))
+        try:
+            whole_artifacts(left)
+        except CASError as error:  # told when it is read, instead of giving it out
+            damaged.add(error.reason)
+        shutil.rmtree(left)
+    assert damaged == {"corrupt-blob"}
+
+
+def test_trees_that_may_not_be_whole_are_made_again(tmp_path: Path, disk: NotingDisk) -> None:
+    session = Session(tmp_path / "store", disk)
+    (files,) = (each.digest for each in artifact_references(session.add(0)) if each.part == "files")
+    tree = Path(session.cas.extracted_tree(files))
+    lose(tree / "file-0")
+    disk.boot = "second boot"
+    again = Cas(session.cas.directory, disk=disk)
+    assert (Path(again.extracted_tree(files)) / "file-0").read_text() == "content 0\n" * 100
+
+
+def test_trees_that_were_on_the_disk_are_kept(tmp_path: Path, disk: NotingDisk) -> None:
+    session = Session(tmp_path / "store", disk)
+    (files,) = (each.digest for each in artifact_references(session.add(0)) if each.part == "files")
+    tree = Path(session.cas.extracted_tree(files))
+    inode = tree.stat().st_ino
+    session.cas.flush()
+    note = tmp_path / "store" / "cas" / "synced"
+    os.utime(note, ns=(note.stat().st_mtime_ns + 5 * 10**9,) * 2)  # the flush was some seconds after
+    disk.boot = "second boot"
+    assert Path(Cas(session.cas.directory, disk=disk).extracted_tree(files)).stat().st_ino == inode
+
+
+def check_losses(tmp_path: Path, disk: NotingDisk, *, first: int = 0, seeds: int = 6) -> set[str]:
+    """Loses the power at every moment from the FIRST on; the artifacts that were safe at the last one."""
+    promised: set[str] = set()
+    for position, snapshot in enumerate(disk.snapshots[first:], first):
+        for seed in range(seeds):
+            left = tmp_path / "left"
+            snapshot.leave(left, random.Random(position * 1000 + seed))
+            promised = {name for name in NAMES if f"artifacts/refs/{name}" in snapshot.safe_names}
+            assert promised <= whole_artifacts(left), (position, seed)
+            shutil.rmtree(left)
+    return promised
+
+
+def whole_artifacts(top: Path) -> set[str]:
+    """The names of the artifacts of a store, all of whose contents can be read.
+
+    Raises:
+        CASError: One that counts as complete is not.
+    """
+    cas = Cas(str(top / "cas"), durable=False)
+    cache = ArtifactCache(cas, artifact_records(str(top)))
+    found = set()
+    for name in cache.records.names():
+        if cache.load_complete(name) is None:
+            continue
+        data = cache.records.read(name)
+        assert data is not None
+        for reference in artifact_references(data):
+            read_all(cas, reference.digest, is_tree=reference.is_tree)
+        found.add(name)
+    return found
+
+
+def read_all(cas: Cas, digest: Digest, *, is_tree: bool) -> None:
+    cas.read_bytes(digest)
+    if is_tree:
+        directory = cas.read_directory(digest)
+        for file in directory.files:
+            cas.read_bytes(file.digest)
+        for child in directory.directories:
+            read_all(cas, child.digest, is_tree=True)
+
+
+def lose(path: Path) -> None:
+    """Puts zeros in place of a content, as a disk may that got the size but not the data."""
+    status = path.stat()
+    path.unlink()
+    path.write_bytes(bytes(status.st_size))
+    path.chmod(status.st_mode)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    parent = path.parent  # as if it had been so when the tree was made
+    os.utime(parent, ns=(parent.stat().st_atime_ns, parent.stat().st_mtime_ns))
+
+
+def _message(number: int, files: Digest, meta: Digest) -> bytes:
+    key = f"{number:064x}"
+    message = Artifact(version=2, build_success=True, strong_key=key, strict_key=key, weak_key="b" * 64)
+    message.files.hash, message.files.size_bytes = files.hash, files.size
+    for name in ("public_data", "low_diversity_meta", "high_diversity_meta"):
+        getattr(message, name).hash, getattr(message, name).size_bytes = meta.hash, meta.size
+    return bytes(message.SerializeToString(deterministic=True))
