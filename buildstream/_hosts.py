@@ -146,16 +146,23 @@ class SourceHost(PluginHost, Protocol):
         extra_data: dict[str, Any] | None,
     ) -> str: ...
 
-    def capture_local(self, path: str, *, mtimes: bool) -> "Digest":
+    def digest_local(self, path: str, *, mtimes: bool) -> "Digest":
         """The digest of a host directory, or of a directory that holds just the host file PATH."""
+
+    def store_local(self, digest: "Digest", *, path: str, mtimes: bool) -> None:
+        """Stores the tree that `digest_local` gave for PATH, unless the store has it.
+
+        Raises:
+            SourceError: There is something else at PATH now.
+        """
 
     def import_captured(
         self, directory: "Directory", digest: "Digest", *, path: str, mtimes: bool
     ) -> "FileListResult":
-        """Imports the tree that `capture_local` gave for PATH into DIRECTORY, as `import_files` does.
+        """Imports the tree that `digest_local` gave for PATH into DIRECTORY, as `import_files` does.
 
         Raises:
-            SourceError: The store has lost parts of it, and there is something else at PATH now.
+            SourceError: It is not in the store yet, or not any more, and there is something else at PATH now.
         """
 
 

@@ -323,5 +323,8 @@ class Source(Plugin):
         """The absolute path of what a junction may use in place, None if it has to be staged."""
         return None
 
+    def _store_local_files(self) -> None:
+        """Stores the files of this machine that the key was made of, as they may change before staging."""
+
     def _unimplemented(self, method: str) -> ImplError:
         return ImplError(f"Source plugin '{self.get_kind()}' does not implement {method}()")

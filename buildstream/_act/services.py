@@ -78,17 +78,20 @@ class EngineServices(Announcer):
 
     # the store
 
-    def capture_local(self, path: str, *, mtimes: bool) -> Digest:
-        from .localcapture import capture_local
+    def digest_local(self, path: str, *, mtimes: bool) -> Digest:
+        from .localcapture import digest_local
 
-        return capture_local(self.cas, path, mtimes=mtimes)
+        return digest_local(self.cas, path, mtimes=mtimes)
+
+    def store_local(self, digest: Digest, *, path: str, mtimes: bool) -> None:
+        from .localcapture import ensure_captured
+
+        ensure_captured(self.cas, path, digest, mtimes=mtimes)
 
     def import_captured(
         self, directory: "Directory", digest: Digest, *, path: str, mtimes: bool
     ) -> "FileListResult":
-        from .localcapture import ensure_captured
-
-        ensure_captured(self.cas, path, digest, mtimes=mtimes)
+        self.store_local(digest, path=path, mtimes=mtimes)
         return self.import_tree(directory, digest)
 
     def import_tree(self, directory: "Directory", digest: Digest) -> "FileListResult":

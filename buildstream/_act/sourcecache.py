@@ -111,6 +111,15 @@ class SourceCache:
         self._cas.flush()
         self._combined_records.write(record.keys.sources.combined, message_of_files(digest))
 
+    def store_local_files(self, record: ElementRecord) -> None:
+        """Stores what sources of RECORD take from this machine, as it was when the keys were made.
+
+        Raises:
+            SourceError: It has changed since.
+        """
+        for source in record.element.sources:
+            source.plugin._store_local_files()
+
     def fetch_originals(self, element: ResolvedElement) -> None:
         """Makes the originals of all sources of ELEMENT present: what a workspace is made of.
 

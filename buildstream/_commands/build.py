@@ -11,7 +11,7 @@ from .._load.workspaces import changing_workspaces
 from .._load.workspacesource import workspace_directory
 from .._model.message import MessageType
 from .._plan.pipeline import Pipeline
-from .._plan.record import ElementRecord
+from .._plan.record import ElementRecord, SourceState
 from .._plan.selection import build_plan_elements
 from .._schedule.queue import Queue, Token
 from .._schedule.works import BuildWork, FetchWork
@@ -38,11 +38,24 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
         app.connect(loaded.projects, artifacts=True, sources=True)
         retries = retry_failed or app.settings.retry_failed
         required = plan_build(app, loaded, deps, retries=retries, with_remotes=True)
+        _store_local_files(app, loaded, deps)
     if any(app.services.has_workspace(record.element) for record in loaded.pipeline.records):
         WorkspaceProjects(app.paths.cache).note(loaded.projects[0].directory)
     queues = _queues(app, loaded, retries=retries)
     session = Session("Build", app, loaded, queues, start_order(app, loaded, deps), started_s)
     session.run(required)
+
+
+def _store_local_files(app: App, loaded: LoadedTargets, deps: str) -> None:
+    """Stores the local files of all that may be built: whoever edits them meanwhile gets what was there."""
+    records = [
+        record
+        for record in map(loaded.pipeline.record, build_plan_elements(loaded.targets, deps))
+        if record.element.sources and not record.is_cached and record.source_state is not SourceState.STAGED
+    ]
+    with app.messenger.silence():
+        for record in records:
+            app.sources.store_local_files(record)
 
 
 def _queues(app: App, loaded: LoadedTargets, *, retries: bool) -> list[Queue]:

@@ -43,8 +43,11 @@ class Services(Protocol):
     def run_host_command(self, command: HostCommand) -> tuple[int, str]:
         """Runs a host command for a plugin: exit status, and stdout if that is wanted."""
 
-    def capture_local(self, path: str, *, mtimes: bool) -> Digest:
-        """Captures a host directory, or a file in a directory of its own, into the store."""
+    def digest_local(self, path: str, *, mtimes: bool) -> Digest:
+        """The digest of a host directory, or of a directory that holds just the host file PATH."""
+
+    def store_local(self, digest: Digest, *, path: str, mtimes: bool) -> None:
+        """Stores the tree that `digest_local` gave for PATH, unless the store has it."""
 
     def import_captured(
         self, directory: "Directory", digest: Digest, *, path: str, mtimes: bool

@@ -86,8 +86,11 @@ class SourceHost(BasePluginHost):
 
     # capturing
 
-    def capture_local(self, path: str, *, mtimes: bool) -> Digest:
-        return self._services.capture_local(path, mtimes=mtimes)
+    def digest_local(self, path: str, *, mtimes: bool) -> Digest:
+        return self._services.digest_local(path, mtimes=mtimes)
+
+    def store_local(self, digest: Digest, *, path: str, mtimes: bool) -> None:
+        self._services.store_local(digest, path=path, mtimes=mtimes)
 
     def import_captured(
         self, directory: "Directory", digest: Digest, *, path: str, mtimes: bool

@@ -19,7 +19,7 @@ from .layout import StoreLayout, storage_errors
 from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
 from .sessions import Session, StoreLock
-from .statcache import recapture_directory
+from .statcache import digest_directory
 from .trash import discard, empty_trash
 from .usage import StoreLimits, StoreUsage
 
@@ -290,17 +290,16 @@ class Cas:
         require_directory(path)
         return capture_directory(self._objects, path, mtimes=mtimes, consume=consume)
 
-    def recapture_directory(self, path: str, *, mtimes: bool = False) -> Digest:
-        """As `import_directory`, but reads only what has changed since the last time.
+    def digest_directory(self, path: str, *, mtimes: bool = False) -> Digest:
+        """The digest that `import_directory` would give; reads only what has changed since the last time.
 
-        What has not changed is not stored again, even if it has been deleted from the
-        store meanwhile: ask `contains_tree` before using it.
+        Nothing is stored: ask `contains_tree` before using it.
 
         Raises:
-            CASError: Something can't be read or stored, or has a name that is not UTF-8.
+            CASError: Something can't be read, or has a name that is not UTF-8.
         """
         require_directory(path)
-        return recapture_directory(self._objects, self._layout.stats, path, mtimes=mtimes)
+        return digest_directory(self._objects, self._layout.stats, path, mtimes=mtimes)
 
     def capture_overlay(
         self, base: Digest | None, upper_path: str, *, mtimes: bool = False, consume: bool = False

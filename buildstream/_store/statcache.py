@@ -1,6 +1,7 @@
-"""Taking a host directory into the store again, at the cost of what changed since the last time.
+"""Digests of host directories, at the cost of what changed since the last time; nothing is stored.
 
-What `stat` told of each file is kept with its digest.  A file is read again unless inode,
+What `stat` told of each file is kept with its digest, but for trees so small that reading
+them again takes no longer.  A file is read again unless inode,
 size, both times and the mode are the same, and its times were settled when
 it was looked at: a file that is written twice within one tick of the clock of its file
 system may look the same after the second time.  The change time can't be set back by
@@ -17,9 +18,10 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .._model.digest import Digest
+from .._model.digest import Digest, digest_from_bytes
 from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory, encode_directory
 from .capture import capture_directory, open_for_reading
+from .filedigest import digest_from_descriptor, read_small
 from .layout import cas_error
 from .objects import ObjectStore
 from .scan import check_utf8
@@ -34,6 +36,9 @@ _facts_of = operator.attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "
 _Facts = tuple[int, int, int, int, int]
 _UNSETTLED = (0, 0, 0, 0, 0)  # what no entry has
 _NO_HASH = bytes(_HASH_BYTES)
+# trees of which nothing is kept
+_SMALL_COUNT = 8
+_SMALL_BYTES = 64 * 1024
 _SEPARATOR = "\0"  # of names: no name holds it
 
 
@@ -60,23 +65,23 @@ class _Found(NamedTuple):
     directories: list[str]
 
 
-def recapture_directory(objects: ObjectStore, records: str, path: str, *, mtimes: bool) -> Digest:
+def digest_directory(objects: ObjectStore, records: str, path: str, *, mtimes: bool) -> Digest:
     """The digest of the host directory at PATH, as `Cas.import_directory` gives it.
 
-    Files that have not changed since the last time are not read, and are only in the
-    store if they have not been deleted from there.  Costs a system call for each file.
+    Files that have not changed since the last time are not read.  Costs a system call
+    for each file.  Where directories forbid to be read, everything is stored in OBJECTS,
+    since that knows how to read them nevertheless.
 
     Args:
         records: Directory where is kept what was seen; a file for each PATH.
         mtimes: As for `Cas.import_directory`.
 
     Raises:
-        CASError: Something can't be read or stored, or has a name that is not UTF-8.
+        CASError: Something can't be read, or has a name that is not UTF-8.
     """
-    record = os.path.join(records, _record_name(path, mtimes=mtimes))
     try:
-        return _Recapture(objects, record, mtimes=mtimes).run(path)
-    except PermissionError:  # it can be captured nevertheless, by the owner of what is in there
+        return _Look(os.path.join(records, _record_name(path, mtimes=mtimes)), mtimes=mtimes).run(path)
+    except PermissionError:
         return capture_directory(objects, path, mtimes=mtimes, consume=False)
     except OSError as error:
         raise cas_error("capture", error.filename or path, error) from error
@@ -89,14 +94,13 @@ def _record_name(path: str, *, mtimes: bool) -> str:
     return hashlib.sha256(os.fsencode(text)).hexdigest()
 
 
-class _Recapture:
-    """One capture: look at everything, read what changed, encode the directories in which something did."""
+class _Look:
+    """One look at a tree: stat everything, read what changed, encode directories in which something did."""
 
-    def __init__(self, objects: ObjectStore, record: str, *, mtimes: bool) -> None:
-        self._objects = objects
+    def __init__(self, record: str, *, mtimes: bool) -> None:
         self._record = record
         self._mtimes = mtimes
-        self._before = _load(record)
+        self._before: dict[str, _Remembered] = {}
         self._after: dict[str, _Remembered] = {}  # by path relative to the top
         self._started_ns = 0
         self._has_news = False
@@ -104,6 +108,9 @@ class _Recapture:
     def run(self, path: str) -> Digest:
         self._started_ns = time.time_ns()
         found = list(_scan(path, mtimes=self._mtimes))
+        is_kept = not _is_small(found)
+        if is_kept:
+            self._before = _load(self._record)
         children = [[("", "", 0)] * len(directory.directories) for directory in found]
         digest: Digest | None = None
         for position in range(len(found) - 1, -1, -1):
@@ -116,7 +123,7 @@ class _Recapture:
                 name = found[directory.parent].directories[directory.place]
                 children[directory.parent][directory.place] = (name, digest.hash, digest.size)
         assert digest is not None, "there is at least the top"
-        if self._has_news or len(self._after) != len(self._before):
+        if is_kept and (self._has_news or len(self._after) != len(self._before)):
             _save(self._record, self._after)
         return digest
 
@@ -142,7 +149,7 @@ class _Recapture:
             None,
             directory.mtime_ns,
         )
-        digest = self._objects.add_bytes(encode_directory(tree))
+        digest = digest_from_bytes(encode_directory(tree))
         return _Remembered(names, facts, contents, children, directory.mtime_ns, (digest.hash, digest.size))
 
     def _read_changed(
@@ -179,8 +186,9 @@ class _Recapture:
         mtime_ns = facts[3] // 1000 * 1000 if self._mtimes else None
         return FileEntry(name, digest, facts[0] & stat.S_IXUSR != 0, mtime_ns)
 
-    def _read(self, path: str) -> tuple[Digest | None, _Facts]:
-        """Stores the file at PATH; no digest if there is none any more."""
+    @staticmethod
+    def _read(path: str) -> tuple[Digest | None, _Facts]:
+        """The digest of the file at PATH and what `stat` says of it; no digest if there is none any more."""
         try:
             descriptor, hidden_mode = open_for_reading(path)
         except FileNotFoundError:
@@ -192,11 +200,8 @@ class _Recapture:
             facts = _facts_of(status)
             if hidden_mode is not None:
                 facts = (hidden_mode, *facts[1:])
-            executable = facts[0] & stat.S_IXUSR != 0
-            digest = self._objects.add_open_file(
-                descriptor, path, status, executable=executable, consume=False
-            )
-            return digest, facts
+            data = read_small(descriptor, status.st_size)
+            return digest_from_descriptor(descriptor) if data is None else digest_from_bytes(data), facts
         finally:
             if hidden_mode is not None:
                 os.fchmod(descriptor, hidden_mode)
@@ -244,6 +249,14 @@ def _scan(path: str, *, mtimes: bool) -> Iterator[_Found]:
                 check_utf8(name, f"{directory}/{name}")
         yield _Found(directory, parent, place, mtime_ns, names, _packed(all_facts), directories)
         position += 1
+
+
+def _is_small(found: list[_Found]) -> bool:
+    """Whether to read everything takes no longer than to look up what was kept of it."""
+    if sum(len(directory.names) for directory in found) > _SMALL_COUNT:
+        return False
+    sizes = [facts[2] for directory in found for facts in _split_facts(directory.facts)]
+    return sum(sizes) <= _SMALL_BYTES
 
 
 def _packed(facts: list[int]) -> bytes:

@@ -179,3 +179,76 @@ def test_digests_of_local_files(space: TestSpace) -> None:
         "one.bst": "ed04a3a6ef841078b6b60f9d8f7f56248db333fc45f0df30d5360dc1814ecbed/79",
         "both.bst": "8c5561b80691e823163b0d80c3b8538611faee588e7ee816bd5e5055b937ad5b/158",
     }
+
+
+EDITOR = """\
+import os
+from buildstream import Source
+
+class Editor(Source):
+    BST_MIN_VERSION = "2.0"
+
+    def configure(self, node):
+        pass
+
+    def preflight(self):
+        pass
+
+    def get_unique_key(self):
+        return "editor"
+
+    def load_ref(self, node):
+        pass
+
+    def get_ref(self):
+        return "1"
+
+    def set_ref(self, ref, node):
+        pass
+
+    def is_cached(self):
+        return False
+
+    def fetch(self):
+        for name in ("file", "tree/file"):
+            with open(os.path.join(self.get_project_directory(), name), "w") as file:
+                file.write("edited")
+
+    def stage(self, directory):
+        pass
+
+def setup():
+    return Editor
+"""
+
+
+def test_local_files_may_be_edited_during_a_build(space: TestSpace) -> None:
+    space.write("plugins/editor.py", EDITOR)
+    space.project(plugins=[{"origin": "local", "path": "plugins", "sources": ["editor"]}])
+    for name in ("file", "tree/file"):
+        space.write(name, "content")
+    space.element(
+        "a.bst",
+        "kind: import\nsources: [{kind: editor}, {kind: local, path: file, directory: one}, "
+        "{kind: local, path: tree, directory: two}]\n",
+    )
+    space.bst("build", "a.bst")
+    assert space.read("tree/file") == "edited"
+    space.write("file", "content")
+    space.write("tree/file", "content")
+    space.bst("artifact", "checkout", "a.bst", "--directory", "out")
+    assert (space.read("out/one/file"), space.read("out/two/file")) == ("content", "content")
+
+
+def test_show_stores_no_local_files(space: TestSpace) -> None:
+    space.project()
+    for number in range(20):
+        space.write(f"tree/{number}", f"content {number}")
+    space.element(
+        "a.bst", "kind: import\nsources: [{kind: local, path: tree}, {kind: local, path: tree/1}]\n"
+    )
+    space.bst("show", "a.bst")
+    assert not [path for path in (space.cache_directory / "cas" / "objects").rglob("*") if path.is_file()]
+    space.bst("build", "a.bst")
+    space.bst("artifact", "checkout", "a.bst", "--directory", "out")
+    assert space.read("out/7") == "content 7"

@@ -46,6 +46,7 @@ class FakeHost:
         self.aliases: dict[str, str] = {}
         self.digest = Digest("d" * 64, 7)
         self.captured: list[tuple[str, bool]] = []
+        self.stored: list[tuple[Digest, str, bool]] = []
 
     def send(self, kind: MessageType, brief: str, detail: str | None = None) -> None:
         self.messages.append((kind, brief, detail))
@@ -93,6 +94,9 @@ class FakeHost:
         alias, _colon, rest = (url + (suffix or "")).partition(":")
         return self.aliases[alias] + rest if alias in self.aliases else url
 
-    def capture_local(self, path: str, *, mtimes: bool) -> Digest:
+    def store_local(self, digest: Digest, *, path: str, mtimes: bool) -> None:
+        self.stored.append((digest, path, mtimes))
+
+    def digest_local(self, path: str, *, mtimes: bool) -> Digest:
         self.captured.append((path, mtimes))
         return self.digest

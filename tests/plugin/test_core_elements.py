@@ -194,6 +194,9 @@ def test_local_is_captured_once(host: Any) -> None:
     (info,) = source.collect_source_info()
     assert (info.url, info.version) == ("file", str(host.digest))
     assert host.captured == [(f"{host.project.directory}/file", False)]
+    assert host.stored == []
+    source._store_local_files()
+    assert host.stored == [(host.digest, f"{host.project.directory}/file", False)]
 
 
 def test_local_refuses_paths_outside_the_project(host: Any) -> None:

@@ -32,7 +32,7 @@ class CapturedSource(Source):
 
     def __init__(self, host: SourceHost, name: str) -> None:
         super().__init__(host, name)
-        # captured once: what is staged is what the cache key was made of
+        # looked at once: what is staged is what the cache key was made of
         self._digest: Digest | None = None
 
     def preflight(self) -> None:
@@ -73,11 +73,13 @@ class CapturedSource(Source):
         return [self.create_source_info(self.path, self.medium, SourceVersionType.CAS_DIGEST, version)]
 
     def _captured(self) -> Digest:
-        """The digest of the files, which are in the store afterwards."""
+        """The digest of the files as they were when it was first asked for; nothing is stored."""
         if self._digest is None:
-            with self.timed_activity("Staging local files into CAS", silent_nested=True):
-                self._digest = self._host.capture_local(self.fullpath, mtimes=self.captures_times)
+            self._digest = self._host.digest_local(self.fullpath, mtimes=self.captures_times)
         return self._digest
+
+    def _store_local_files(self) -> None:
+        self._host.store_local(self._captured(), path=self.fullpath, mtimes=self.captures_times)
 
     def _get_local_path(self) -> str | None:
         return self.fullpath
