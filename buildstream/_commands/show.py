@@ -20,7 +20,7 @@ def show(
     deps: str,
     order: str,
     needs_state: bool,
-) -> tuple[ElementView, ...]:
+) -> Sequence[ElementView]:
     """The elements that `bst show` reports, in the order to be shown.
 
     Args:

@@ -1,6 +1,7 @@
 """Elements as the front end sees them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import overload
 
 from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement
@@ -14,11 +15,32 @@ from .._plan.states import display_state
 from .app import App
 
 
-def element_views(
-    app: App, pipeline: Pipeline, elements: Iterable[ResolvedElement]
-) -> tuple[ElementView, ...]:
+class _Views(Sequence[ElementView]):
+    """Views made when they are looked at: of a large pipeline, all at once would take much memory."""
+
+    def __init__(self, app: App, pipeline: Pipeline, elements: Sequence[ResolvedElement]) -> None:
+        self._app = app
+        self._pipeline = pipeline
+        self._elements = elements
+
+    def __len__(self) -> int:
+        return len(self._elements)
+
+    @overload
+    def __getitem__(self, index: int) -> ElementView: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "_Views": ...
+
+    def __getitem__(self, index: "int | slice") -> "ElementView | _Views":
+        if isinstance(index, slice):
+            return _Views(self._app, self._pipeline, self._elements[index])
+        return _view(self._app, self._pipeline, self._pipeline.record(self._elements[index]))
+
+
+def element_views(app: App, pipeline: Pipeline, elements: Sequence[ResolvedElement]) -> Sequence[ElementView]:
     """The views of ELEMENTS; everything costly in them is computed when it is shown."""
-    return tuple(_view(app, pipeline, pipeline.record(element)) for element in elements)
+    return _Views(app, pipeline, elements)
 
 
 def _view(app: App, pipeline: Pipeline, record: ElementRecord) -> ElementView:

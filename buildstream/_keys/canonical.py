@@ -40,24 +40,23 @@ def plugin_key_json(value: object, plugin: object) -> str:
     Raises:
         PluginError: VALUE has something in it that JSON can't hold, such as a set or a Node.
     """
-    if type(value) is str:
-        return canonical_json(value)
-    return _json_of(value, plugin)
+    text = _json_of(value, plugin)
+    return _ESCAPED_DEL.sub("\\1\x7f", text) if "\\u007f" in text else text
 
 
 def _json_of(value: object, plugin: object) -> str:
-    """As canonical_json, with the other types of mapping keys and floats that plugins may use."""
+    """As canonical_json but for DEL, with the other types of mapping keys and floats that plugins may use."""
+    if type(value) is str:
+        return _encode_text(value)
     if value is None or isinstance(value, (str, bool, int)):
-        return canonical_json(value)
+        return _encoder.encode(value)
     if isinstance(value, float):
-        return _EXPONENT.sub(r"e-\1", canonical_json(value))
-    if type(value) is list and all(type(item) is str for item in value):
-        return canonical_json(value)
+        return _EXPONENT.sub(r"e-\1", _encoder.encode(value))
     if isinstance(value, (list, tuple)):
         return "[" + ",".join([_json_of(item, plugin) for item in value]) + "]"
     if isinstance(value, dict):
         texts = {_key_text(key, plugin): item for key, item in value.items()}
-        members = [f"{canonical_json(key)}:{_json_of(texts[key], plugin)}" for key in sorted(texts)]
+        members = [f"{_encode_text(key)}:{_json_of(texts[key], plugin)}" for key in sorted(texts)]
         return "{" + ",".join(members) + "}"
     raise _not_json(value, plugin)
 

@@ -90,6 +90,10 @@ class _ScopeHashes:
         # after the prefixes; None if there is a member without key
         self._states: dict[int, _Hash | None] = {NO_PREFIX: sha256(_DOCUMENT_START)}
 
+    def forget(self) -> None:
+        """Gives back the memory of all states."""
+        self._states.clear()
+
     def after(self, scope: Scope) -> "_Hash | None":
         """A state of the caller's own that has taken in SCOPE; None if it has a member without key."""
         missing = []
@@ -99,19 +103,20 @@ class _ScopeHashes:
             prefix = self._scopes.prefixes[prefix].prefix
         state = self._states[prefix]
         for index in reversed(missing):
-            state = self._states[index] = self._extended(state, self._scopes.prefixes[index])
-        return self._extended(state, scope)
+            state = self._states[index] = self._extended(state, prefix, self._scopes.ending(index))
+            prefix = index
+        return self._extended(state, prefix, scope.rest)
 
-    def _extended(self, state: "_Hash | None", scope: Scope) -> "_Hash | None":
-        """A copy of STATE, which has taken in the prefix of SCOPE, that has taken in the rest."""
+    def _extended(self, state: "_Hash | None", prefix: int, rest: Sequence[int]) -> "_Hash | None":
+        """A copy of STATE, which has taken in PREFIX, that has taken in the members REST behind it."""
         if state is None:
             return None
         try:
-            text = b"".join(map(self._fragments.__getitem__, scope.rest))  # type: ignore[arg-type]
+            text = b"".join(map(self._fragments.__getitem__, rest))  # type: ignore[arg-type]
         except TypeError:
             return None  # a fragment is not known
         extended = state.copy()
-        extended.update(text[1:] if scope.prefix == NO_PREFIX else text)
+        extended.update(text[1:] if prefix == NO_PREFIX else text)
         return extended
 
 
@@ -154,6 +159,9 @@ class KeyTable:
             self._compute_element(element)
             if progress:
                 progress()
+        # strong keys are few, and made without them
+        for hashes in (self._without_key, self._with_weak, self._with_strict):
+            hashes.forget()
 
     def _compute_element(self, element: ResolvedElement) -> None:
         keys = self.keys[element.index] = ElementKeys(sources=source_keys(element))
@@ -171,7 +179,8 @@ class KeyTable:
 
         The second is the public data.  None while some source has no ref.
         """
-        return self._tails[element.index]
+        tail = self._tails[element.index]
+        return None if tail is None else ("".join(tail[:-2]), *tail[-2:])
 
     def strong(
         self, element: ResolvedElement, strong_of: Callable[[ResolvedElement], str | None]
@@ -210,7 +219,7 @@ class KeyTable:
     def _tail(self, element: ResolvedElement, sources: SourceKeys) -> tuple[str, ...]:
         """Everything of the document that stands behind `dependencies`, but for the weak key.
 
-        In parts, of which the largest, the public data, is shared between elements.
+        In parts, of which the largest, environment and public data, are shared between elements.
         """
         plugin = element.plugin
         build_root = canonical_json(element.variables.get("build-root"))
@@ -221,13 +230,14 @@ class KeyTable:
             f',"element-plugin-version":{int(plugin.BST_ARTIFACT_VERSION)}',
         ]
         end = f',"sources":{sources.entries}'
+        texts = ["".join(parts)]
         if plugin.BST_RUN_COMMANDS:
-            parts.append(f',"environment":{self._environment_json(element)}')
+            texts += [',"environment":', self._environment_json(element)]
             sandbox = self._shared_json(element.sandbox, element.sandbox.key_value)
             end = f',"sandbox":{sandbox}{end}'
         fatal = element.project.fatal_warnings
-        parts.append(f',"fatal-warnings":{self._shared_json(id(fatal), lambda: fatal)},"public":')
-        return "".join(parts), self._public_json(element), end
+        texts.append(f',"fatal-warnings":{self._shared_json(id(fatal), lambda: fatal)},"public":')
+        return *texts, self._public_json(element), end
 
     def _environment_json(self, element: ResolvedElement) -> str:
         hidden = element.environment_nocache

@@ -10,8 +10,7 @@ what follows is stored.  That makes a tree of *prefixes*:
   prefix: it is what everything is built with, and each build needs other things besides.
 """
 
-from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pyroaring import BitMap
@@ -26,17 +25,14 @@ _USES_BEFORE_KEPT = 4
 _KEPT_PER_ELEMENT = 4
 
 # what a step of a walk along the edges costs, in steps along a list
-_WALK_COST = 64
+_WALK_COST = 16
 
 
 class Scope(NamedTuple):
     """Elements in staging order, by their position in the pipeline."""
 
     prefix: int  # the members of this prefix come first; NO_PREFIX if there is none
-    rest: "array[int]"  # the members that follow
-
-
-_EMPTY = Scope(NO_PREFIX, array("I"))
+    rest: list[int]  # the members that follow; maybe shared, not to be changed
 
 
 class ScopeTable:
@@ -49,7 +45,8 @@ class ScopeTable:
         elements: Every element, dependencies first; their `index` is the position here.
 
     Attributes:
-        prefixes: The run scope of each element, by its index, then the continuations.
+        prefixes: What each element needs at run time, by its index, then the continuations.
+            The prefix of an element ends with the element itself, which is not listed.
     """
 
     def __init__(self, elements: Sequence[ResolvedElement]) -> None:
@@ -64,14 +61,18 @@ class ScopeTable:
         # (prefix, element) -> the prefix for their continuation without the element, its last member
         self._before: dict[tuple[int, int], int] = {}
         self._uses: dict[int, int] = {}  # scopes that continue a prefix in no way that is kept
+        self._count = len(elements)
         for element in elements:
             self._append(element)
-        self._count = len(elements)
 
     def before(self, index: int) -> Scope:
         """What the element at INDEX needs at run time, without itself."""
-        prefix, rest = self.prefixes[index]
-        return Scope(prefix, rest[:-1])
+        return self.prefixes[index]
+
+    def ending(self, prefix: int) -> Sequence[int]:
+        """What PREFIX adds to the prefix that it continues."""
+        rest = self.prefixes[prefix].rest
+        return rest if prefix >= self._count else [*rest, prefix]
 
     def build(self, element: ResolvedElement) -> Scope:
         """What is staged to build ELEMENT."""
@@ -90,7 +91,7 @@ class ScopeTable:
                 if longer is None:
                     return Scope(prefix, self._rest(prefix, dependencies[position:]))
                 prefix = longer
-        return Scope(prefix, array("I"))
+        return Scope(prefix, [])
 
     def _build_and_run(self, prefix: int, index: int) -> Scope:
         """PREFIX and what the element at INDEX, which needs something at run time, adds with that."""
@@ -99,21 +100,23 @@ class ScopeTable:
         longer = prefix if run_prefix in members else self._continued(prefix, run_prefix)
         if longer is None:
             return Scope(prefix, self._rest(prefix, self._runtime[index]))
-        new = array("I", [member for member in rest if member not in members])
+        new = rest
+        if members.intersect(self._members[index]):
+            new = [member for member in rest if member not in members]
         if longer == prefix:
             return Scope(prefix, new)
         # what is built with PREFIX and needs the element begins in the same way: keep that
         self.prefixes.append(Scope(longer, new))
         self._before[prefix, index] = before = len(self.prefixes) - 1
-        return Scope(before, array("I"))
+        return Scope(before, [])
 
     def in_order(self, scope: Scope) -> list[int]:
         """The members of SCOPE, each once."""
-        prefix, rest = scope
-        parts = [rest]
+        parts: list[Sequence[int]] = [scope.rest]
+        prefix = scope.prefix
         while prefix != NO_PREFIX:
-            prefix, rest = self.prefixes[prefix]
-            parts.append(rest)
+            parts.append(self.ending(prefix))
+            prefix = self.prefixes[prefix].prefix
         order: list[int] = []
         for part in reversed(parts):
             order.extend(part)
@@ -124,26 +127,26 @@ class ScopeTable:
     def _append(self, element: ResolvedElement) -> None:
         runtime = [dependency.index for dependency in element.runtime_dependencies]
         prefix = NO_PREFIX
-        rest = array("I")
+        rest: list[int] = []
         for position, index in enumerate(runtime):
             if prefix == NO_PREFIX or self._begins_with(index, prefix):
                 prefix = index
             elif index not in self._members[prefix]:
                 rest = self._rest(prefix, runtime[position:])
                 break
-        rest.append(element.index)
         members = self._members_of(prefix).copy()
         members.update(rest)
+        members.add(element.index)
         members.run_optimize()
         self._members.append(members)
         self._runtime.append(runtime)
         self.prefixes.append(Scope(prefix, rest))
         self._append_jump(prefix)
 
-    def _rest(self, prefix: int, dependencies: Sequence[int]) -> "array[int]":
+    def _rest(self, prefix: int, dependencies: Sequence[int]) -> list[int]:
         """What the run scopes of DEPENDENCIES add to PREFIX, in order."""
         seen = self._members_of(prefix)
-        order = array("I")
+        order: list[int] = []
         for top in dependencies:
             # run scopes are closed: what an element needs has come before if the element has
             if top not in seen:
@@ -152,28 +155,32 @@ class ScopeTable:
                 seen = seen | new
         return order
 
-    def _add_new(self, top: int, new: BitMap, order: "array[int]") -> None:
+    def _add_new(self, top: int, new: BitMap, order: list[int]) -> None:
         """Appends to ORDER the members of the run scope of TOP that are in NEW: all that are not seen."""
         if len(new) == 1:
             order.append(top)
             return
         # run scopes are closed: the prefixes of something seen have been seen
         wanted = set(new)
-        parts = []
+        chain = []
+        length = 0
         index = top
         while index in wanted:
+            chain.append(index)
             index, rest = self.prefixes[index]
-            parts.append(rest)
-        if len(wanted) * _WALK_COST < sum(map(len, parts)):
+            length += len(rest)
+        if len(wanted) * _WALK_COST < length:
             self._walk(top, wanted, order)
             return
-        for part in reversed(parts):
-            order.extend(filter(wanted.__contains__, part))
+        is_wanted = wanted.__contains__
+        for index in reversed(chain):
+            order.extend(filter(is_wanted, self.prefixes[index].rest))
+            order.append(index)
 
-    def _walk(self, top: int, pending: set[int], order: "array[int]") -> None:
+    def _walk(self, top: int, pending: set[int], order: list[int]) -> None:
         """As above, at the cost of the edges of what is PENDING; post-order, no recursion."""
         pending.discard(top)
-        stack = [(top, iter(self._runtime[top]))]
+        stack: list[tuple[int, Iterator[int]]] = [(top, iter(self._runtime[top]))]
         while stack:
             index, children = stack[-1]
             for child in children:
@@ -235,10 +242,10 @@ class ScopeTable:
             index = self.prefixes[index].prefix
         current = known.get(index, prefix)
         for index in reversed(missing):
-            scope = Scope(self._before.get((prefix, index), NO_PREFIX), array("I", [index]))
+            scope = Scope(self._before.get((prefix, index), NO_PREFIX), [index])
             if scope.prefix == NO_PREFIX:
                 new = [member for member in self.prefixes[index].rest if member not in members]
-                scope = Scope(current, array("I", new))
+                scope = Scope(current, [*new, index])
             self.prefixes.append(scope)
             current = known[index] = len(self.prefixes) - 1
             self._origins[current] = (prefix, index)

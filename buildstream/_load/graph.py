@@ -73,6 +73,7 @@ def sort_dependencies(order: Iterable[LoadElement]) -> None:
         for dependency in element.dependencies:
             closure |= closures[dependency.element.index]
             closure.add(dependency.element.index)
+        closure.run_optimize()
         closures[element.index] = closure
         if len(element.dependencies) > 1:
             element.dependencies = stable_sort(

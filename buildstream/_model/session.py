@@ -1,5 +1,7 @@
 """What a session tells of itself: before it starts, while it runs, and when it is over."""
 
+from collections.abc import Sequence
+
 from .._dataclass import dataclass
 from .elementrow import ElementView
 
@@ -59,7 +61,7 @@ class SessionHeading:
     project: tuple[str, str] | None = None  # name and directory of the top-level project
     remote_execution: tuple[tuple[str, str], ...] = ()  # label, e.g. "Execution Service", and URL
     projects: tuple[ProjectFacts, ...] = ()  # in load order
-    pipeline: tuple[ElementView, ...] = ()  # everything reachable from the targets, staging order
+    pipeline: Sequence[ElementView] = ()  # everything reachable from the targets, staging order
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class SessionSummary:
     session: int  # elements that entered the first queue
     queues: tuple[QueueTally, ...]  # in queue order
     failed: tuple[str, ...] = ()  # full names of the elements with a job that failed for good
-    changed: tuple[ElementView, ...] = ()  # elements whose key changed since the heading
+    changed: Sequence[ElementView] = ()  # elements whose key changed since the heading
     times: SessionTimes | None = None  # where the time went; None if that is not to be shown
 
 

@@ -152,6 +152,8 @@ class Records:
             Whether it is there.
         """
         path = self.path(name)
+        if not os.path.lexists(path):
+            return False  # nothing to protect: the lock costs more than to look first
         with self._protecting():
             try:
                 os.utime(path)

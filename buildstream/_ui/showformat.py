@@ -1,7 +1,7 @@
 """The format language of `bst show`, and the reports that are written in it."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from .._model.elementrow import DisplayState, ElementView
 from .._tasklog import brief_key
@@ -19,18 +19,22 @@ def needs_state(element_format: str) -> bool:
 
 
 def render_report(
-    views: Iterable[ElementView], element_format: str, *, paint: Paint, key_length: int = 8
+    views: Sequence[ElementView], element_format: str, *, paint: Paint, key_length: int = 8
 ) -> str:
     """One text for all VIEWS, a line break between them and one at the end.
 
     Line breaks that end ELEMENT_FORMAT do not count at the end of the report,
     those that end a value do.
     """
-    views = list(views)
-    formats = [element_format] * (len(views) - 1) + [element_format.rstrip("\n")]
+    last = len(views) - 1
     rows = [
-        render_element(view, row_format, paint=paint, key_length=key_length)
-        for view, row_format in zip(views, formats, strict=False)
+        render_element(
+            view,
+            element_format if position < last else element_format.rstrip("\n"),
+            paint=paint,
+            key_length=key_length,
+        )
+        for position, view in enumerate(views)
     ]
     return "\n".join(rows) + "\n"
 
@@ -43,6 +47,8 @@ def render_element(view: ElementView, element_format: str, *, paint: Paint, key_
     """
     text = element_format
     for symbol, field in _FIELDS.items():
+        if "%{" not in text:
+            break
         if _find_token(symbol, text):
             value, profile = field(view, key_length)
             text = _replace_token(symbol, text, value, profile, paint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import tempfile
@@ -53,7 +54,7 @@ def _fault(result: Result, memory_mib: float, *, is_report: bool) -> str | None:
         return "hangs"
     if result.code < 0:
         return f"ended by signal {-result.code}"
-    if "Traceback" in result.stderr or "BUG" in result.stderr:
+    if "Traceback" in result.stderr or re.search(r"\bBUG\b", result.stderr):
         return "traceback"
     if "RecursionError" in result.stderr:
         return "too deep"
