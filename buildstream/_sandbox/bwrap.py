@@ -8,6 +8,9 @@ from .._dataclass import dataclass
 
 # the host name that isolated commands see
 HOST_NAME = "buildbox"
+# Root owns them in each namespace, and needs no capability to write to what it owns.  Bubblewrap
+# protects them only where it has the capabilities of root itself.
+_KERNEL_SETTINGS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/scsi", "/proc/sys", "/proc/sysrq-trigger")
 TEMPORARY_DIRECTORY = "/tmp"  # noqa: S108 - of the sandbox, and its alone
 
 
@@ -34,6 +37,7 @@ class SandboxView:
     gid: int
     has_network: bool = False  # also the host's name and IPC
     is_interactive: bool = False  # also the host's devices
+    is_caller_root: bool = False  # whose settings of the kernel have to be protected
     device_mounts: tuple[HostMount, ...] = ()  # below /dev, where nothing has to be in the tree
 
 
@@ -50,6 +54,9 @@ def bubblewrap_options(view: SandboxView) -> tuple[str, ...]:
     for name, value in view.environment.items():
         options += ["--setenv", name, value]
     options += ["--proc", "/proc", "--tmpfs", TEMPORARY_DIRECTORY, "--dev", "/dev"]
+    if view.is_caller_root:
+        for path in _KERNEL_SETTINGS:
+            options += ["--ro-bind-try", path, path]
     options += _binds(view.host_mounts)
     if view.is_interactive:
         options += ["--dev-bind", "/dev", "/dev"]

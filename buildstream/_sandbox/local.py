@@ -177,6 +177,7 @@ class LocalSandbox(Sandbox):
             gid=gid,
             has_network=bool(flags & _SandboxFlags.NETWORK_ENABLED),
             is_interactive=bool(flags & _SandboxFlags.INTERACTIVE),
+            is_caller_root=os.geteuid() == 0,
         )
 
     # --- the command, and after it ---

@@ -28,22 +28,33 @@ def add_tree_to_tar(archive: "TarFile", directory: DirectoryNode, destination: s
     _add_entries(archive, directory.tree, directory.view(), destination, mtime)
 
 
-def _add_entries(archive: "TarFile", tree: Tree, view: View, destination: str, mtime: int) -> None:
-    for name, entry in sorted(tree.entries_of(view).items()):
-        path = f"{destination}/{name}" if destination else name
+def _add_entries(archive: "TarFile", tree: Tree, top: View, destination: str, mtime: int) -> None:
+    # directories that are being added, each with what is left of it; trees may be deeper than the stack
+    open_directories = [(destination, iter(sorted(tree.entries_of(top).items())))]
+    while open_directories:
+        directory, entries = open_directories[-1]
+        name, entry = next(entries, ("", None))
+        if entry is None:
+            open_directories.pop()
+            continue
+        path = f"{directory}/{name}" if directory else name
         if isinstance(entry, FileEntry):
-            mode = EXECUTABLE_MODE if entry.is_executable else FILE_MODE
-            member = tar_member(path, FileType.REGULAR_FILE, mode, mtime)
-            member.size = entry.digest.size
-            with open(tree.cas.object_path(entry.digest), "rb") as content:
-                archive.addfile(member, content)
+            _add_file(archive, tree, entry, path, mtime)
         elif isinstance(entry, SymlinkEntry):
             member = tar_member(path, FileType.SYMLINK, SYMLINK_MODE, mtime)
             member.linkname = entry.target
             archive.addfile(member)
         else:
             archive.addfile(tar_member(path, FileType.DIRECTORY, DIRECTORY_MODE, mtime))
-            _add_entries(archive, tree, tree.view(entry), path, mtime)
+            open_directories.append((path, iter(sorted(tree.entries_of(tree.view(entry)).items()))))
+
+
+def _add_file(archive: "TarFile", tree: Tree, entry: FileEntry, path: str, mtime: int) -> None:
+    mode = EXECUTABLE_MODE if entry.is_executable else FILE_MODE
+    member = tar_member(path, FileType.REGULAR_FILE, mode, mtime)
+    member.size = entry.digest.size
+    with open(tree.cas.object_path(entry.digest), "rb") as content:
+        archive.addfile(member, content)
 
 
 def tar_member(path: str, file_type: FileType, mode: int, mtime: int) -> "TarInfo":

@@ -125,7 +125,7 @@ class SandboxRig:
 def sandbox_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a shell and some programs."""
     directory = tmp_path_factory.mktemp("sandbox-base")
-    make_host_base(str(directory), (*SHELL_TOOLS, "mkfifo", "rmdir", "setsid"))
+    make_host_base(str(directory), (*SHELL_TOOLS, "mkfifo", "mknod", "mount", "rmdir", "setsid", "unshare"))
     return directory
 
 
