@@ -64,6 +64,19 @@ def setup():
 '''
 
 
+MIRROR_PLUGINS = """\
+plugins:
+- {origin: pip, package-name: buildstream-plugins-community, source-mirrors: [fake_mirror]}
+- {origin: pip, package-name: buildstream-plugins, source-mirrors: [simple_mirror, gitlab_lfs_mirror]}
+"""
+MIRROR_KINDS = (
+    ("fake_mirror", "{aliases: [up]}"),
+    ("simple_mirror", "{aliases: [up], url: '@URL@near-1'}"),
+    ("simple_mirror", "{aliases: [up], url: '@URL@{alias}'}"),
+    ("gitlab_lfs_mirror", "{aliases: [up], url: '@URL@git', project: a/b}"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One command.

@@ -30,8 +30,8 @@ def site() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.lstrip("/")
-            etag = self.headers.get("If-None-Match")
-            content.asked.append(f"{path} {etag}" if etag else path)
+            told = [self.headers[name] for name in ("If-None-Match", "Authorization") if name in self.headers]
+            content.asked.append(" ".join([path, *told]))
             body = content.files.get(path, b"")
             status = content.statuses.get(path, 200 if path in content.files else 404)
             self.send_response(status)
