@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .._exceptions import CASError
 from .._model.digest import Digest
 from .._model.tree import DirectoryEntry, FileEntry, TreeDirectory, encode_directory
+from .bulk import WORTHWHILE
 from .layout import cas_error
 from .objects import ObjectStore
 from .scan import Scan, ScannedDirectory
@@ -61,14 +62,14 @@ class _Capture:
     def _store_files(self) -> list[list[FileEntry]]:
         """The files of each scanned directory, unsorted; large ones are stored by threads."""
         stored: list[list[FileEntry]] = []
-        large: list[_FoundFile] = []
+        found: list[_FoundFile] = []
         for directory in self._scan.directories:
             entries: list[FileEntry] = []
             stored.append(entries)
-            for name in directory.files:
-                file = _FoundFile(f"{directory.path}/{name}", name, entries)
-                if not self._store_file(file, may_defer=True):
-                    large.append(file)
+            found += [_FoundFile(f"{directory.path}/{name}", name, entries) for name in directory.files]
+        if len(found) >= WORTHWHILE and not self._consume:
+            found = self._store_many(found)
+        large = [file for file in found if not self._store_file(file, may_defer=True)]
         threads = min(len(large), len(os.sched_getaffinity(0)))
         if threads > 1:
             from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +81,19 @@ class _Capture:
             for file in large:
                 self._store_file(file)
         return stored
+
+    def _store_many(self, found: list[_FoundFile]) -> list[_FoundFile]:
+        """Stores small files by several processes; those that are left to do."""
+        left: list[_FoundFile] = []
+        results = self._objects.add_small_files([file.path for file in found])
+        for file, result in zip(found, results, strict=True):
+            if result is None:
+                left.append(file)
+                continue
+            digest, is_executable, mtime_ns = result
+            recorded_ns = mtime_ns // 1000 * 1000 if self._mtimes else None
+            file.entries.append(FileEntry(file.name, digest, is_executable, recorded_ns))
+        return left
 
     def _store_file(self, file: _FoundFile, *, may_defer: bool = False) -> bool:
         """Stores one file, if it still is a regular one; False if it is large and may be left for later."""

@@ -2,20 +2,31 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import time_ns
+from typing import NamedTuple
 
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
+from .bulk import store_files
 from .diskfiles import DiskFiles
 from .filedigest import digest_from_descriptor, read_file, read_small
 from .layout import MTIME_NS, StoreLayout, cas_error
 from .objectwriter import ObjectWriter
 from .sessions import CLOCK_SLACK_NS, StoreLock
+from .storeworker import Identity
 from .usage import StoreUsage
 from .verification import ObjectVerifier
 
 _NO_LINK = (errno.EMLINK, errno.EPERM, errno.EXDEV)  # too many, not allowed, another file system
+
+
+class SmallFile(NamedTuple):
+    """A file that has been stored."""
+
+    digest: Digest
+    is_executable: bool
+    mtime_ns: int
 
 
 class ObjectStore:
@@ -30,6 +41,7 @@ class ObjectStore:
 
     def __init__(self, layout: StoreLayout, lock: StoreLock, usage: StoreUsage, disk: DiskFiles) -> None:
         self._layout = layout
+        self._usage = usage
         self._lock = lock
         self._verifier = ObjectVerifier(layout)
         self.writer = ObjectWriter(layout, self._verifier, usage, disk)
@@ -206,6 +218,30 @@ class ObjectStore:
             return digest
         except OSError as error:
             raise cas_error("store", path, error) from error
+
+    def add_small_files(self, paths: Sequence[str]) -> list[SmallFile | None]:
+        """Stores many files at once; None for what has to be stored one by one.
+
+        Raises:
+            CASError: `cache-too-full`.
+        """
+        results: list[SmallFile | None] = []
+        self._usage.begin_counting()
+        made: dict[str, Identity] = {}
+        for stored in store_files(self._layout, paths):
+            if stored is None:
+                results.append(None)
+                continue
+            digest_hash, size_bytes, is_executable, mtime_ns, identity = stored
+            digest = Digest(digest_hash, size_bytes)
+            if identity is not None:
+                made[self._verifier.path(digest, executable=is_executable)] = identity
+            elif not self.claim(digest, executable=is_executable):
+                results.append(None)  # what was there is not right, or not there any more
+                continue
+            results.append(SmallFile(digest, is_executable, mtime_ns))
+        self.writer.note_made(made)
+        return results
 
     def insert(self, digest: Digest, data: bytes, *, executable: bool) -> None:
         """Stores DATA, whose digest the caller has verified, over what may be there."""

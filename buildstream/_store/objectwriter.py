@@ -5,6 +5,7 @@ import hashlib
 import os
 import stat
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from time import time_ns
 
@@ -13,6 +14,7 @@ from .._model.digest import Digest
 from .diskfiles import DiskFiles
 from .filedigest import CHUNK_SIZE_BYTES
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, cas_error
+from .storeworker import Identity
 from .usage import StoreUsage
 from .verification import ObjectVerifier
 
@@ -163,6 +165,24 @@ class ObjectWriter:
         """
         self._usage.charge(digest.size, self._verifier.path(digest, executable=executable))
         self._finish(descriptor, path, digest, executable=executable)
+
+    def note_made(self, made: Mapping[str, Identity]) -> None:
+        """Notes that other processes of this session have made the objects at these paths.
+
+        Raises:
+            CASError: `cache-too-full`: they are deleted.
+        """
+        total_bytes = sum(identity[2] for identity in made.values())
+        try:
+            self._usage.charge(total_bytes, self._layout.objects)
+        except CASError:
+            for path in made:
+                _unlink(path)
+            raise
+        for path, identity in made.items():
+            self._verifier.remember_identity(path, identity)
+        self._thread.count.add(total_bytes)
+        self.has_unflushed = True
 
     def _charge_linked(self, target: str, digest: Digest) -> None:
         try:

@@ -101,14 +101,18 @@ class StoreUsage:
 
     # --- Counting
 
+    def begin_counting(self) -> None:
+        """To be called before something is written that is charged only then."""
+        if self.limits.quota_bytes is not None and self._base_bytes is None:
+            self.synchronize(is_needed=True)
+
     def charge(self, size_bytes: int, path: str) -> None:
         """Counts what is about to be written to PATH; makes room for it if need be.
 
         Raises:
             CASError: `cache-too-full`; there is no room, and nothing more can be deleted.
         """
-        if self.limits.quota_bytes is not None and self._base_bytes is None:
-            self.synchronize(is_needed=True)
+        self.begin_counting()
         with self._lock:
             self._unwritten_bytes += size_bytes
             self._unchecked_bytes += size_bytes

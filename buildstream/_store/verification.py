@@ -10,6 +10,7 @@ from .._exceptions import CASError
 from .._model.digest import Digest
 from .filedigest import digest_of_known_file
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
+from .storeworker import Identity
 
 _VERDICTS_KEPT = 200_000
 
@@ -37,7 +38,7 @@ class ObjectVerifier:
     def __init__(self, layout: StoreLayout) -> None:
         self._layout = layout
         self._corrupt: set[str] = set()  # hashes of what went into quarantine
-        self._verdicts: dict[str, _Identity] = {}  # by path: files whose content was seen to be right
+        self._verdicts: dict[str, Identity] = {}  # by path: files whose content was seen to be right
 
     def path(self, digest: Digest, *, executable: bool) -> str:
         """Where the object of DIGEST with this executable bit is, if it is there."""
@@ -100,9 +101,13 @@ class ObjectVerifier:
 
     def remember(self, path: str, status: os.stat_result) -> None:
         """Notes that the file at PATH, with this STATUS, was seen to be right."""
+        self.remember_identity(path, _identity(status))
+
+    def remember_identity(self, path: str, identity: Identity) -> None:
+        """As `remember`, for what is known of the status."""
         if len(self._verdicts) >= _VERDICTS_KEPT:
             self._verdicts.clear()
-        self._verdicts[path] = _identity(status)
+        self._verdicts[path] = identity
 
     def is_remembered(self, path: str, status: os.stat_result) -> bool:
         """Whether the file with this STATUS at PATH was seen to be right."""
