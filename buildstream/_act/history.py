@@ -47,10 +47,17 @@ class DurationHistory:
 
     def find(self, project: str, element: str, action: str) -> Timing | None:
         """What is known of jobs of ACTION for ELEMENT, by its name in PROJECT."""
+        return self._timings(project).get(element, {}).get(action.lower())
+
+    def elements(self, project: str) -> list[str]:
+        """The names of all elements of a project of which something is known, in no order."""
+        return list(self._timings(project))
+
+    def _timings(self, project: str) -> _Timings:
         timings = self._loaded.get(project)
         if timings is None:
             timings = self._loaded[project] = self._read(project)
-        return timings.get(element, {}).get(action.lower())
+        return timings
 
     def add(self, project: str, element: str, action: str, elapsed_s: float) -> None:
         """Notes the time of a job that has succeeded; kept by `save`."""

@@ -1,7 +1,7 @@
 """Keeping the cache within its limits while commands run."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -54,18 +54,18 @@ def source_record_sets(app: App) -> "Sequence[Records]":
     ]
 
 
-def make_cleaner(app: App) -> "Cleaner":
-    """What cleans up the cache; knows which artifacts are pinned or needed by workspaces now."""
+def make_cleaner(app: App, should_stop: Callable[[], bool] = lambda: False) -> "Cleaner":
+    """What cleans up the cache until it should stop; knows what is pinned or needed by workspaces now."""
     from .._act.retention import record_sets
 
     return app.cas.cleaner(
-        record_sets(app.artifacts, source_record_sets(app), cache_directory=app.paths.cache)
+        record_sets(app.artifacts, source_record_sets(app), cache_directory=app.paths.cache), should_stop
     )
 
 
-def make_room(app: App, keep_bytes: int) -> None:
+def make_room(app: App, keep_bytes: int, should_stop: Callable[[], bool] = lambda: False) -> None:
     """Deletes what was not used for the longest time, until KEEP_BYTES are left, and says so."""
-    report = make_cleaner(app).run(keep_bytes)
+    report = make_cleaner(app, should_stop).run(keep_bytes)
     if report.deleted_bytes:
         app.messenger.send(MessageType.INFO, "Cleaned up the cache", detail=describe(report))
 
@@ -81,12 +81,15 @@ def describe(report: "CleanupReport") -> str:
 
 @contextmanager
 def cleaning_in_background(app: App) -> Iterator[None]:
-    """The block in which a thread cleans up whenever the cache comes near its limits."""
+    """The block in which a thread cleans up whenever the cache comes near its limits.
+
+    At the end, a clean-up that has begun stops within a moment; the next one goes on.
+    """
     ended = Event()
 
     def watch() -> None:
         while not ended.is_set():
-            has_helped = tidy(app)
+            has_helped = tidy(app, ended.is_set)
             ended.wait(_INTERVAL_S if has_helped else _FUTILE_INTERVAL_S)
 
     if app.cas.usage.is_unlimited:
@@ -101,8 +104,8 @@ def cleaning_in_background(app: App) -> Iterator[None]:
         thread.join()
 
 
-def tidy(app: App) -> bool:
-    """Cleans up if it is time; a failure is told and ends nothing.
+def tidy(app: App, should_stop: Callable[[], bool] = lambda: False) -> bool:
+    """Cleans up if it is time, until it should stop; a failure is told and ends nothing.
 
     Returns:
         Whether all is well then.
@@ -111,7 +114,7 @@ def tidy(app: App) -> bool:
     try:
         usage.synchronize()
         if usage.needs_cleanup():
-            make_room(app, usage.low_bytes())
+            make_room(app, usage.low_bytes(), should_stop)
         return not usage.needs_cleanup()
     except (BstError, OSError) as error:
         app.messenger.send(MessageType.WARN, "Failed to clean up the cache", detail=str(error))

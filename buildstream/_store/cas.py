@@ -398,9 +398,9 @@ class Cas:
         """The block in which nothing is cleaned up; to be left soon."""
         return self._lock.shared()
 
-    def cleaner(self, sets: Sequence[RecordSet]) -> Cleaner:
-        """What cleans up this store, in which SETS are all that keeps contents alive."""
-        return Cleaner(self._layout, self._objects, self._lock, self.usage, sets)
+    def cleaner(self, sets: Sequence[RecordSet], should_stop: Callable[[], bool] = lambda: False) -> Cleaner:
+        """What cleans up this store, in which SETS are all that keeps contents alive; see Cleaner."""
+        return Cleaner(self._layout, self._objects, self._lock, self.usage, sets, should_stop=should_stop)
 
     def check(self, *, repairs: bool) -> "StoreCheck":
         """What looks through all of this store; REPAIRS says whether what is wrong is put aside."""

@@ -90,6 +90,7 @@ class Cleaner:
         lock: What others take while they protect something.
         usage: Is told what remains.
         sets: All records that keep something alive.
+        should_stop: Whether to do no more; asked about often.
     """
 
     def __init__(
@@ -99,7 +100,10 @@ class Cleaner:
         lock: StoreLock,
         usage: StoreUsage,
         sets: Sequence[RecordSet],
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._should_stop = should_stop
         self._layout = layout
         self._objects = objects
         self._lock = lock
@@ -118,6 +122,7 @@ class Cleaner:
         marker = _Marker(self._objects, plan.marked)
         waiting: list[Candidate] = []
         for candidate in sorted(self.candidates(), reverse=True):
+            self._check()
             is_needed = self._sets[candidate.set_index].is_needed(candidate.name)
             if is_needed or candidate.used_ns >= protected_ns:
                 plan.kept += 1
@@ -125,6 +130,7 @@ class Cleaner:
             else:
                 waiting.append(candidate)
         for position, candidate in enumerate(waiting):
+            self._check()
             if unused_since_ns is not None and candidate.used_ns < unused_since_ns:
                 plan.dropped = waiting[position:]
                 break
@@ -142,14 +148,21 @@ class Cleaner:
     def run(self, keep_bytes: int, *, unused_since_ns: int | None = None) -> CleanupReport:
         """Makes room, so that no more than KEEP_BYTES are left as far as possible.
 
+        When it is told to stop, it leaves the rest to the next clean-up.
+
         Raises:
             CASError: Something can't be read or deleted.
         """
         report = CleanupReport()
         # once more if it turned out that more is in use than records tell
         for _ in range(2):
-            plan = self.plan(keep_bytes, unused_since_ns=unused_since_ns)
-            self._carry_out(plan, report)
+            try:
+                plan = self.plan(keep_bytes, unused_since_ns=unused_since_ns)
+                self._carry_out(plan, report)
+            except _Stopped:
+                report.used_bytes = max(self._usage.used_bytes - report.deleted_bytes, 0)
+                self._usage.set(report.used_bytes)
+                break
             excess_bytes = report.used_bytes - keep_bytes
             if excess_bytes <= 0 or not plan.kept or keep_bytes <= 0:
                 break
@@ -159,6 +172,7 @@ class Cleaner:
     def _carry_out(self, plan: CleanupPlan, report: CleanupReport) -> None:
         marker = _Marker(self._objects, plan.marked)
         for candidate in plan.dropped:
+            self._check()
             records = self._sets[candidate.set_index].records
             with self._lock.exclusive():
                 # it may have been used meanwhile
@@ -196,6 +210,7 @@ class Cleaner:
     def _sweep_trees(self, marked: set[str], report: CleanupReport) -> None:
         protected_ns = oldest_start_ns(self._layout)
         for name in os.listdir(self._layout.trees):
+            self._check()
             if _TREE_MARK + name in marked:
                 continue
             path = f"{self._layout.trees}/{name}"
@@ -208,6 +223,7 @@ class Cleaner:
         protected_ns = oldest_start_ns(self._layout)
         report.used_bytes = 0
         for prefix in os.listdir(self._layout.objects):
+            self._check()
             directory = f"{self._layout.objects}/{prefix}"
             with self._lock.exclusive(), os.scandir(directory) as entries:
                 for entry in entries:
@@ -221,6 +237,10 @@ class Cleaner:
                     report.deleted_objects += 1
                     report.deleted_bytes += status.st_size
 
+    def _check(self) -> None:
+        if self._should_stop():
+            raise _Stopped
+
     def _discard_scratch(self) -> None:
         """Throws away the scratch directories of sessions that are gone."""
         alive = live_sessions(self._layout)
@@ -230,6 +250,10 @@ class Cleaner:
                     session = self._layout.session_of(name)
                     if session is not None and session not in alive:
                         discard(self._layout, f"{directory}/{name}")
+
+
+class _Stopped(Exception):
+    """The clean-up was told to stop."""
 
 
 class _Marker:

@@ -146,6 +146,33 @@ def test_everything_may_go(project: TestSpace) -> None:
     project.bst("build", "all.bst")
 
 
+def test_time_to_build_is_told_of_elements_in_folders_too(space: TestSpace) -> None:
+    space.project()
+    space.write("files/a", "a")
+    space.element("folder/a b.bst", "kind: import\nsources:\n- kind: local\n  path: files\n")
+    space.bst("build", "folder/a b.bst")
+    age(space)
+    result = space.bst("cache", "clean", "--size", "0", "--dry-run")
+    assert "folder-a_b" in result.stdout
+    assert ", built in " in result.stdout
+
+
+def test_last_build_of_an_open_workspace_stays(project: TestSpace) -> None:
+    project.bst("workspace", "open", "one.bst")
+    project.bst("build", "one.bst")
+    (key,) = project.keys("one.bst").values()
+    project.bst("build", "two.bst")
+    age(project)
+    project.bst("cache", "clean", "--size", "0")
+    assert refs(project) == {"one"}
+    assert project.states("one.bst") == {"one.bst": "cached"}
+    assert project.keys("one.bst") == {"one.bst": key}
+    project.bst("workspace", "close", "one.bst")
+    age(project)
+    project.bst("cache", "clean", "--size", "0")
+    assert refs(project) == set()
+
+
 def test_pinned_artifact_stays(project: TestSpace) -> None:
     project.bst("cache", "pin", "one.bst")
     age(project)
