@@ -8,6 +8,7 @@ grows with the members that scopes add to their prefixes, not with their sizes.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from .._dataclass import dataclass
@@ -111,8 +112,13 @@ class _ScopeHashes:
         """A copy of STATE, which has taken in PREFIX, that has taken in the members REST behind it."""
         if state is None:
             return None
+        if not rest:
+            return state.copy()
+        fragments: Sequence[bytes | None] = (self._fragments[rest[0]],)
+        if len(rest) > 1:  # for one index it gives the item, not a tuple
+            fragments = itemgetter(*rest)(self._fragments)
         try:
-            text = b"".join(map(self._fragments.__getitem__, rest))  # type: ignore[arg-type]
+            text = b"".join(fragments)  # type: ignore[arg-type]  # or else a TypeError
         except TypeError:
             return None  # a fragment is not known
         extended = state.copy()
@@ -169,7 +175,9 @@ class KeyTable:
         scope = self._scopes.build(element)
         keys.weak = self._document_key(element, self._weak_hash(element, scope), "")
         keys.strict = self._document_key(element, self._with_strict.after(scope), keys.weak)
-        plain = f",[{canonical_json(element.project_name)},{canonical_json(element.name)}]".encode("ascii")
+        name = element.project_name
+        project = self._shared_json(name, lambda: name)
+        plain = f",[{project},{canonical_json(element.name)}]".encode("ascii")
         self._plain.append(plain)
         self._weak_fragments.append(_fragment(plain, keys.weak))
         self._strict_fragments.append(_fragment(plain, keys.strict))

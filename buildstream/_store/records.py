@@ -152,7 +152,7 @@ class Records:
             Whether it is there.
         """
         path = self.path(name)
-        if not os.path.lexists(path):
+        if not os.access(path, os.F_OK):
             return False  # nothing to protect: the lock costs more than to look first
         with self._protecting():
             try:

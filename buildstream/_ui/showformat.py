@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from .._model.elementrow import DisplayState, ElementView
 from .._tasklog import brief_key
@@ -63,13 +64,16 @@ def render_artifact_report(rows: Iterable[tuple[str, DisplayState]], *, paint: P
     return "".join([*lines, "\n"])
 
 
-def _pattern(symbol: str) -> str:
+@cache
+def _token(symbol: str) -> tuple[str, re.Pattern[str]]:
+    """How the token of SYMBOL begins, and what matches it."""
     # a format specification, a conversion or an index may follow, as in str.format
-    return r"%\{" + symbol + r"((?:[:!\[][^}]*)?)\}"
+    return f"%{{{symbol}", re.compile(r"%\{" + symbol + r"((?:[:!\[][^}]*)?)\}")
 
 
 def _find_token(symbol: str, text: str) -> bool:
-    return f"%{{{symbol}" in text and re.search(_pattern(symbol), text) is not None
+    start, pattern = _token(symbol)
+    return start in text and pattern.search(text) is not None
 
 
 def _replace_token(symbol: str, text: str, value: str, profile: Profile, paint: Paint) -> str:
@@ -80,7 +84,7 @@ def _replace_token(symbol: str, text: str, value: str, profile: Profile, paint: 
             return match.group(0)
         return paint(formatted, profile)
 
-    return re.sub(_pattern(symbol), substitute, text)
+    return _token(symbol)[1].sub(substitute, text)
 
 
 def _show_key(view: ElementView, key_length: int) -> tuple[str, Profile]:
