@@ -8,6 +8,7 @@ from .._exceptions import CASError
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .._model.tree import FileEntry, TreeDirectory
 from .adopt import TreeAdopter
+from .batchwriter import Content
 from .capture import capture_directory, capture_overlay, require_directory
 from .cleanup import Cleaner, RecordSet
 from .completeness import CompleteTrees
@@ -141,6 +142,21 @@ class Cas:
             raise CASError(f"What came for {digest} is {found}", reason="corrupt-blob")
         self._objects.insert(digest, data, executable=executable)
 
+    def insert_all(self, contents: Iterable[Content]) -> list[Digest]:
+        """Stores what a remote gave for many digests; much cheaper than `insert` for each.
+
+        Gives the digests for which it was something else: of those nothing is stored. Whoever the blobs
+        are for calls `note_stored`.
+
+        Raises:
+            CASError: One can't be written.
+        """
+        return self._objects.insert_all(contents)
+
+    def note_stored(self, size_bytes: int) -> None:
+        """Counts blobs in `stored_bytes` of the calling thread that another one has stored for it."""
+        self._objects.writer.stored.add(size_bytes)
+
     @contextmanager
     def receive(self, digest: Digest) -> Iterator["IncomingBlob"]:
         """The block in which a large blob is taken in piece by piece; see IncomingBlob."""
@@ -163,6 +179,13 @@ class Cas:
     def contains(self, digest: Digest) -> bool:
         """Whether the blob is present with the right size; costs a system call or two."""
         return self._objects.contains(digest)
+
+    def absent(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Those of DIGESTS that are not present, in their order; much cheaper than `contains` for each.
+
+        A blob that another process has stored lately may be among them.
+        """
+        return self._objects.absent(digests)
 
     def claim(self, digest: Digest) -> bool:
         """Whether the blob is present; then no clean-up deletes it as long as the session lasts.

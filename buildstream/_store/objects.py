@@ -2,17 +2,19 @@
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from time import time_ns
 from typing import NamedTuple
 
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
+from .batchwriter import BatchWriter, Content, verified
 from .bulk import store_files
 from .diskfiles import DiskFiles
 from .filedigest import digest_from_descriptor, read_file, read_small
 from .layout import MTIME_NS, StoreLayout, cas_error
 from .objectwriter import ObjectWriter
+from .presence import AbsenceIndex
 from .sessions import CLOCK_SLACK_NS, StoreLock
 from .storeworker import Identity
 from .usage import StoreUsage
@@ -45,6 +47,9 @@ class ObjectStore:
         self._lock = lock
         self._verifier = ObjectVerifier(layout)
         self.writer = ObjectWriter(layout, self._verifier, usage, disk)
+        self._batch_writer = BatchWriter(layout, self._verifier, usage, self.writer, disk)
+        self._absence = AbsenceIndex(layout, self.contains, self._verifier.is_remembered_digest)
+        self._verifier.on_forgotten = self._absence.forget
         # what was used since is not cleaned up; until a session begins, nobody else knows of this
         self.protected_since_ns = time_ns() - CLOCK_SLACK_NS
         self.synced_ns = 0  # what was changed since may not be on the disk
@@ -58,6 +63,10 @@ class ObjectStore:
         An object that was written to, as its time tells, is verified.
         """
         return digest == EMPTY_DIGEST or self._verifier.find(digest, executable=False) is not None
+
+    def absent(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Those of DIGESTS that are not there; much cheaper than `contains` for each of many."""
+        return self._absence.absent(digests)
 
     def object_path(self, digest: Digest, *, executable: bool = False) -> str:
         """The path of a file with the content of DIGEST, never to be written to.
@@ -247,6 +256,12 @@ class ObjectStore:
         """Stores DATA, whose digest the caller has verified, over what may be there."""
         if digest != EMPTY_DIGEST:
             self.writer.write(data, digest, executable=executable)
+
+    def insert_all(self, contents: Iterable[Content]) -> list[Digest]:
+        """Stores those of CONTENTS that are what their digests say; gives the digests of the others."""
+        good, corrupt = verified(contents)
+        self._batch_writer.write([content for content in good if content.digest != EMPTY_DIGEST])
+        return corrupt
 
     # --- Verification
 

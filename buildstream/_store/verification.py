@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from time import time_ns
 from typing import NamedTuple
@@ -39,6 +40,7 @@ class ObjectVerifier:
         self._layout = layout
         self._corrupt: set[str] = set()  # hashes of what went into quarantine
         self._verdicts: dict[str, Identity] = {}  # by path: files whose content was seen to be right
+        self.on_forgotten: Callable[[], None] = lambda: None  # called when there were too many of them
 
     def path(self, digest: Digest, *, executable: bool) -> str:
         """Where the object of DIGEST with this executable bit is, if it is there."""
@@ -107,11 +109,17 @@ class ObjectVerifier:
         """As `remember`, for what is known of the status."""
         if len(self._verdicts) >= _VERDICTS_KEPT:
             self._verdicts.clear()
+            self.on_forgotten()
         self._verdicts[path] = identity
 
     def is_remembered(self, path: str, status: os.stat_result) -> bool:
         """Whether the file with this STATUS at PATH was seen to be right."""
         return self._verdicts.get(path) == _identity(status)
+
+    def is_remembered_digest(self, digest: Digest) -> bool:
+        """Whether an object of DIGEST was seen to be right, at whatever time."""
+        path = self.path(digest, executable=False)
+        return path in self._verdicts or f"{path}.x" in self._verdicts
 
     def forget(self, path: str) -> None:
         """Has the file at PATH read again when it is next asked for."""
