@@ -8,10 +8,11 @@ from .._messenger import Messenger
 from .._model.digest import Digest
 from .._model.message import ElementLabel
 from .._plan.artifactview import ArtifactView
-from .._remote.download import Downloader, Lacking
+from .._remote.download import Downloader
 from .._remote.errors import Failure, RemoteError
 from .._remote.remote import CacheRemotes, Remote
 from .._remote.retry import Effects
+from .._remote.sharedreads import Lacking
 from .._remote.upload import tree_blobs
 from .artifacts import ArtifactCache
 from .exchange import Surroundings, exchange
@@ -48,6 +49,15 @@ class ArtifactExchange:
         self._surroundings = Surroundings(self._cas, messenger, effects)
 
     # pulling
+
+    def expect(self, remotes: CacheRemotes, ref: str) -> None:
+        """Asks all indexes for the artifact called REF ahead of `pull`."""
+        for remote in remotes.indexes:
+            remote.assets.expect_blobs([_URI_PREFIX + ref])
+
+    def is_known_missing(self, remotes: CacheRemotes, ref: str) -> bool:
+        """Whether all indexes have said already that they don't know the artifact called REF."""
+        return all(remote.assets.is_known_missing(_URI_PREFIX + ref) for remote in remotes.indexes)
 
     def find(self, remotes: CacheRemotes, subject: ArtifactSubject) -> bool:
         """Whether an index knows the artifact of SUBJECT; one that fails does not count."""

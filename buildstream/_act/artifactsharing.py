@@ -65,6 +65,22 @@ class ArtifactSharing:
 
     # pulling
 
+    def expect(self, record: ElementRecord) -> None:
+        """Tells that the artifact of RECORD is going to be pulled, so that remotes can be asked ahead."""
+        key = record.keys.strict or record.keys.weak
+        if key is not None:
+            self._exchange.expect(
+                self.remotes.artifacts_of(record.element), artifact_name(record.element, key)
+            )
+
+    def is_known_missing(self, record: ElementRecord, *, is_strict: bool) -> bool:
+        """Whether it is known already that no remote has the artifact of RECORD by its strict key."""
+        key = record.keys.strict
+        if not is_strict or key is None:
+            return False
+        remotes = self.remotes.artifacts_of(record.element)
+        return self._exchange.is_known_missing(remotes, artifact_name(record.element, key))
+
     def pull(self, record: ElementRecord, *, is_strict: bool) -> ArtifactView | None:
         """The artifact of RECORD by its strict key, else by its weak one if that will do; None without one.
 

@@ -10,10 +10,11 @@ from .._exceptions import ArtifactError
 from .._messenger import Messenger
 from .._model.digest import Digest
 from .._model.message import ElementLabel, MessageType
-from .._remote.download import Downloader, Lacking
+from .._remote.download import Downloader
 from .._remote.errors import Failure, RemoteError
 from .._remote.remote import CacheRemotes, Remote
 from .._remote.retry import Cancellation, Effects
+from .._remote.sharedreads import Lacking
 from .._remote.upload import Uploader
 from .._store.cas import Cas
 from .transferreport import TransferReport
@@ -86,7 +87,8 @@ class Exchange:
         for remote in self.remotes.storages:
             try:
                 with self.report.counted(f"Pulling data for {self.what} <- {remote.url}") as tally:
-                    found = fetch(Downloader(remote.cas, self.cas, self.cancellation, tally))
+                    reads = remote.reads_into(self.cas)
+                    found = fetch(Downloader(remote.cas, self.cas, self.cancellation, tally, reads))
             except RemoteError as error:
                 self.note_failure(f"Could not pull from remote {remote.url}", error)
                 continue

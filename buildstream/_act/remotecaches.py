@@ -25,17 +25,24 @@ class RemoteCaches:
         sources: Where source caches come from.
         messenger: Is told of remotes that can't be used.
         jobs: Can end what their job has under way.
+        suspects_path: Of the file for blobs that remotes gave wrong.
     """
 
     def __init__(
-        self, artifacts: RemoteChoice, sources: RemoteChoice, messenger: Messenger, jobs: CurrentJob
+        self,
+        artifacts: RemoteChoice,
+        sources: RemoteChoice,
+        messenger: Messenger,
+        jobs: CurrentJob,
+        *,
+        suspects_path: str | None = None,
     ) -> None:
         self._artifact_choice = artifacts
         self._source_choice = sources
         self._messenger = messenger
         # the job is that of the thread that asks
         self.effects = Effects(supervise=lambda child: jobs.control.supervise(child))  # noqa: PLW0108
-        self._pool = RemotePool(self.effects, self._warn)
+        self._pool = RemotePool(self.effects, self._warn, suspects_path)
         self._uses_artifacts = False
         self._uses_sources = False
         # what was found out of each project, as every element of it asks
@@ -104,6 +111,14 @@ class RemoteCaches:
         if found is None:
             found = self._sources[project] = self._pool.usable(self.source_specs(project))
         return found
+
+    def known_storages(self) -> list[Remote]:
+        """The usable storages connected to so far; if there are none, those of the user configuration."""
+        specs = self._pool.specs or (
+            *self._artifact_choice.specs("", ()),
+            *self._source_choice.specs("", ()),
+        )
+        return self._pool.usable(specs).storages if specs else []
 
     def close(self) -> None:
         """Ends all connections."""

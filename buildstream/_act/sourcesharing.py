@@ -6,9 +6,10 @@ from .._load.resolved import ResolvedElement
 from .._messenger import Messenger
 from .._model.digest import Digest
 from .._model.message import ElementLabel
-from .._remote.download import Downloader, Lacking
+from .._remote.download import Downloader
 from .._remote.errors import Failure, RemoteError
 from .._remote.remote import CacheRemotes
+from .._remote.sharedreads import Lacking
 from .._remote.upload import tree_blobs
 from .._store.cas import Cas
 from .exchange import Surroundings, exchange

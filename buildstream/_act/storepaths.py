@@ -38,3 +38,7 @@ class StorePaths:
     @property
     def inputs(self) -> str:
         return os.path.join(self.cache, "inputs")
+
+    @property
+    def suspects(self) -> str:
+        return os.path.join(self.cache, "suspects")

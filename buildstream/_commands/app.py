@@ -19,6 +19,7 @@ from ..exceptions import LoadErrorReason
 if TYPE_CHECKING:
     from .._act.artifacts import ArtifactCache
     from .._act.artifactsharing import ArtifactSharing
+    from .._act.healing import Healer
     from .._act.history import DurationHistory
     from .._act.remotecaches import RemoteCaches
     from .._act.sourcecache import SourceCache
@@ -133,6 +134,7 @@ class App:
         self._artifacts: ArtifactCache | None = None
         self._sources: SourceCache | None = None
         self._remotes: RemoteCaches | None = None
+        self._healer: Healer | None = None
         self._sharing: ArtifactSharing | None = None
         self._source_sharing: SourceSharing | None = None
 
@@ -201,6 +203,7 @@ class App:
             self._cas = Cas(self.paths.cas, durable=self.settings.is_durable, limits=store_limits(self))
             self._cas.begin_session()
             self._cas.usage.clean_up = lambda keep_bytes: make_room(self, keep_bytes)
+            self._cas.heal = lambda digest: self.healer.heal(digest)  # noqa: PLW0108 - made when needed
         return self._cas
 
     @property
@@ -252,9 +255,22 @@ class App:
 
             settings = self.settings
             self._remotes = RemoteCaches(
-                settings.artifact_caches, settings.source_caches, self.messenger, self.services.jobs
+                settings.artifact_caches,
+                settings.source_caches,
+                self.messenger,
+                self.services.jobs,
+                suspects_path=self.paths.suspects,
             )
         return self._remotes
+
+    @property
+    def healer(self) -> "Healer":
+        """Fetches again what is damaged in the local cache."""
+        if self._healer is None:
+            from .._act.healing import Healer
+
+            self._healer = Healer(self.cas, self.remotes, self.messenger)
+        return self._healer
 
     @property
     def sharing(self) -> "ArtifactSharing":

@@ -1,11 +1,12 @@
 """The index of one remote: which blob or directory a URI stands for (Remote Asset API)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._model.digest import Digest
 from .channel import Channel
 from .errors import NOT_FOUND, OK, Failure, RemoteError, status_name
+from .lookahead import LookAhead
 from .retry import Cancellation
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class AssetClient:
         self._protos = remote_asset_pb2
         self._fetch = FetchStub(channel.stub_channel)
         self._push = PushStub(channel.stub_channel)
+        self._ahead = LookAhead(self._start_fetch_blob, self._blob_of_call)
 
     def check(self, cancellation: Cancellation, *, push: bool) -> None:
         """Finds out whether the server offers the service, by a request that names nothing.
@@ -67,8 +69,32 @@ class AssetClient:
         Raises:
             RemoteError: It does not tell.
         """
+        known = self._ahead.take(uris[0], cancellation) if len(uris) == 1 else None
+        if known is not None:
+            return known[0]
         request = self._protos.FetchBlobRequest(instance_name=self._channel.instance_name, uris=uris)
         answer = self._ask("FetchBlob", self._fetch.FetchBlob, request, cancellation)
+        return None if answer is None else _checked(answer.blob_digest)
+
+    def expect_blobs(self, uris: Iterable[str]) -> None:
+        """Tells that each of URIS will be asked for by itself, so that the answers may be here by then."""
+        self._ahead.expect(uris)
+
+    def is_known_missing(self, uri: str) -> bool:
+        """Whether `fetch_blob` of URI will give None, without a call."""
+        return self._ahead.is_missing(uri)
+
+    def _start_fetch_blob(self, uri: str) -> Any:
+        request = self._protos.FetchBlobRequest(instance_name=self._channel.instance_name, uris=[uri])
+        return self._channel.start(self._fetch.FetchBlob, request)
+
+    def _blob_of_call(self, call: Any) -> Digest | None:
+        try:
+            answer = _known("FetchBlob", self._channel.result_of(call))
+        except RemoteError as error:
+            if error.failure is Failure.MISSING:
+                return None
+            raise
         return None if answer is None else _checked(answer.blob_digest)
 
     def fetch_directory(self, uris: Sequence[str], cancellation: Cancellation) -> Digest | None:
@@ -88,12 +114,7 @@ class AssetClient:
             if error.failure is Failure.MISSING:
                 return None
             raise _prefixed(name, error) from error
-        code = answer.status.code
-        if code == NOT_FOUND:
-            return None
-        if code != OK:
-            raise RemoteError(f"{name} failed with response status {status_name(code)}", Failure.REFUSED)
-        return answer
+        return _known(name, answer)
 
     # telling
 
@@ -134,6 +155,16 @@ class AssetClient:
             self._channel.call(method, request, cancellation)
         except RemoteError as error:
             raise _prefixed(name, error) from error
+
+
+def _known(name: str, answer: Any) -> Any:
+    """ANSWER, or None if it says that nothing is known."""
+    code = answer.status.code
+    if code == NOT_FOUND:
+        return None
+    if code != OK:
+        raise RemoteError(f"{name} failed with response status {status_name(code)}", Failure.REFUSED)
+    return answer
 
 
 def _prefixed(name: str, error: RemoteError) -> RemoteError:

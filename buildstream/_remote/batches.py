@@ -1,6 +1,7 @@
 """Blobs put together into batches."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 
 from .._model.digest import Digest
 
@@ -23,6 +24,22 @@ def batches(digests: Iterable[Digest], limit_bytes: int) -> Iterator[list[Digest
         size_bytes += cost_bytes
     if batch:
         yield batch
+
+
+def take_batch(queue: deque[Digest], limit_bytes: int, is_wanted: Callable[[Digest], bool]) -> list[Digest]:
+    """The next batch, as those of `batches`, taken out of QUEUE with what is not wanted or comes twice."""
+    most_bytes = min(limit_bytes, _BATCH_BYTES)
+    batch: dict[Digest, None] = {}
+    size_bytes = 0
+    while queue:
+        digest = queue[0]
+        if is_wanted(digest) and digest not in batch:
+            size_bytes += digest.size + _OVERHEAD_BYTES
+            if batch and (size_bytes > most_bytes or len(batch) >= _BATCH_BLOBS):
+                break
+            batch[digest] = None
+        queue.popleft()
+    return list(batch)
 
 
 def is_streamed(digest: Digest, largest_in_batch: int) -> bool:

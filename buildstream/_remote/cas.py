@@ -1,27 +1,24 @@
-"""The content storage of one remote: which blobs it has, reading and writing them.
+"""The content storage of one remote: which blobs it has, reading and writing them in batches and streams.
 
 Every call is retried and has a deadline (see `channel`); what comes is
 handed on unverified but for its size, and verified by whoever stores it.
 """
 
-import os
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._model.digest import Digest
 from .capabilities import StorageCapabilities
 from .channel import Channel
+from .compression import WORTH_COMPRESSING_BYTES, compressed, decompressed
 from .errors import NOT_FOUND, OK, Failure, RemoteError, error_from_status, status_name
 from .retry import Cancellation
+from .streams import StreamClient
 
 if TYPE_CHECKING:
     from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import Digest as DigestMessage
-    from .._protos.google.bytestream.bytestream_pb2 import WriteRequest
-    from .._store.incoming import IncomingBlob
 
 _DIGESTS_PER_REQUEST = 10_000  # some 80 bytes each
-_CHUNK_SIZE_BYTES = 1 << 20  # of streams
 _OVERHEAD_BYTES = 100  # of a blob in a batch: digest, status, framing
 _ALREADY_EXISTS = 6
 
@@ -39,23 +36,27 @@ class CasClient:
     Args:
         channel: The connection.
         capabilities: What the server can do.
+        compresses: Whether blobs are compressed on their way where the server can do that; by default
+            if it is on another machine.
     """
 
-    def __init__(self, channel: Channel, capabilities: StorageCapabilities) -> None:
+    def __init__(
+        self, channel: Channel, capabilities: StorageCapabilities, *, compresses: bool | None = None
+    ) -> None:
         from .._protos.build.bazel.remote.execution.v2 import remote_execution_pb2
         from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2_grpc import (
             ContentAddressableStorageStub,
         )
-        from .._protos.google.bytestream import bytestream_pb2
-        from .._protos.google.bytestream.bytestream_pb2_grpc import ByteStreamStub
 
         self.channel = channel
         self.capabilities = capabilities
         self._protos = remote_execution_pb2
-        self._stream_protos = bytestream_pb2
+        self._zstd = remote_execution_pb2.Compressor.ZSTD
         self._storage = ContentAddressableStorageStub(channel.stub_channel)
-        self._streams = ByteStreamStub(channel.stub_channel)
-        self._prefix = f"{channel.instance_name}/" if channel.instance_name else ""
+        is_compressing = not channel.is_local if compresses is None else compresses
+        self._reads_zstd = is_compressing and capabilities.reads_zstd
+        self._updates_zstd = is_compressing and capabilities.updates_zstd
+        self.streams = StreamClient(channel, compresses=is_compressing and capabilities.streams_zstd)
 
     @property
     def largest_in_batch(self) -> int:
@@ -89,7 +90,9 @@ class CasClient:
         """
         wanted = set(digests)
         request = self._protos.BatchReadBlobsRequest(
-            instance_name=self.channel.instance_name, digests=map(self._message, digests)
+            instance_name=self.channel.instance_name,
+            digests=map(self._message, digests),
+            acceptable_compressors=[self._zstd] if self._reads_zstd else [],
         )
         answer = self.channel.call(self._storage.BatchReadBlobs, request, cancellation)
         failure: RemoteError | None = None
@@ -100,7 +103,10 @@ class CasClient:
             wanted.discard(digest)
             code = response.status.code
             if code == OK:
-                yield Blob(digest, response.data)
+                if response.compressor == self._zstd:
+                    yield Blob(digest, decompressed(response.data, digest.size))
+                else:
+                    yield Blob(digest, response.data)
             elif code == NOT_FOUND:
                 yield Blob(digest, None)
             else:
@@ -118,7 +124,11 @@ class CasClient:
         """
         request = self._protos.BatchUpdateBlobsRequest(instance_name=self.channel.instance_name)
         for digest, data in blobs:
-            request.requests.add(digest=self._message(digest), data=data)
+            part = request.requests.add(digest=self._message(digest), data=data)
+            if self._updates_zstd and len(data) >= WORTH_COMPRESSING_BYTES:
+                smaller = compressed(data)
+                if len(smaller) < len(data):
+                    part.data, part.compressor = smaller, self._zstd
 
         def attempt() -> None:
             answer = self.channel.call_once(self._storage.BatchUpdateBlobs, request, cancellation)
@@ -131,119 +141,6 @@ class CasClient:
                     raise error_from_status(status_name(status.code), status.message)
 
         self.channel.retried(attempt, cancellation)
-
-    # streams
-
-    def read_stream(
-        self,
-        digest: Digest,
-        incoming: "IncomingBlob",
-        cancellation: Cancellation,
-        on_bytes: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        """Reads a blob into INCOMING, from where that stands, going on there after interruptions.
-
-        ON_BYTES is told of bytes that came.
-
-        Raises:
-            RemoteError: It did not come; with Failure.MISSING if the server does not have it.
-            CASError: More came than the blob has, or the disk refuses.
-        """
-        name = f"{self._prefix}blobs/{digest.hash}/{digest.size}"
-
-        def attempt() -> None:
-            cancellation.check()
-            request = self._stream_protos.ReadRequest(resource_name=name, read_offset=incoming.size_bytes)
-            call = self._streams.Read(request, metadata=self.channel.metadata())
-            with self.channel.streaming(call, lambda: incoming.size_bytes, cancellation):
-                for response in call:
-                    incoming.write(response.data)
-                    on_bytes(len(response.data))
-            if incoming.size_bytes < digest.size:
-                raise RemoteError(
-                    f"Failed to download blob {digest.hash}: expected {digest.size} bytes, "
-                    f"received {incoming.size_bytes} bytes",
-                    Failure.TRANSIENT,
-                )
-
-        def attempt_resumable() -> None:
-            try:
-                attempt()
-            except RemoteError as error:
-                # a server that can't begin in the middle
-                if not incoming.size_bytes or error.status not in ("OUT_OF_RANGE", "INVALID_ARGUMENT"):
-                    raise
-                incoming.restart()
-                attempt()
-
-        if incoming.size_bytes < digest.size or not digest.size:
-            self.channel.retried(attempt_resumable, cancellation, lambda: incoming.size_bytes)
-
-    def write_stream(
-        self,
-        digest: Digest,
-        file: int,
-        cancellation: Cancellation,
-        on_bytes: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        """Uploads a blob from the descriptor FILE, going on after interruptions where the server is.
-
-        ON_BYTES is told, in another thread, of bytes on their way.
-
-        Raises:
-            RemoteError: It was not taken.
-        """
-        name = f"{self._prefix}uploads/{uuid.uuid4()}/blobs/{digest.hash}/{digest.size}"
-        sent = 0  # bytes given to the connection
-        is_first = True
-
-        def chunks(offset: int) -> "Iterator[WriteRequest]":
-            nonlocal sent
-            while True:
-                data = os.pread(file, _CHUNK_SIZE_BYTES, offset)
-                sent = offset
-                is_last = offset + len(data) >= digest.size or not data
-                yield self._stream_protos.WriteRequest(
-                    resource_name=name, write_offset=offset, finish_write=is_last, data=data
-                )
-                offset += len(data)
-                on_bytes(len(data))
-                if is_last:
-                    return
-
-        def attempt() -> None:
-            nonlocal sent, is_first
-            cancellation.check()
-            offset = 0 if is_first else self._committed(name, cancellation)
-            is_first, sent = False, offset
-            if offset >= digest.size > 0:
-                return
-            call = self._streams.Write.future(chunks(offset), metadata=self.channel.metadata())
-            try:
-                with self.channel.streaming(call, lambda: sent, cancellation):
-                    answer = call.result()
-            except RemoteError as error:
-                if error.status == "ALREADY_EXISTS":
-                    return
-                raise
-            # a server that has the blob already says so before all was sent
-            if answer.committed_size not in (digest.size, -1):
-                raise RemoteError(
-                    f"The server took {answer.committed_size} of {digest.size} bytes", Failure.TRANSIENT
-                )
-
-        self.channel.retried(attempt, cancellation, lambda: sent)
-
-    def _committed(self, name: str, cancellation: Cancellation) -> int:
-        """How much of an interrupted upload the server has."""
-        request = self._stream_protos.QueryWriteStatusRequest(resource_name=name)
-        try:
-            answer = self.channel.call_once(self._streams.QueryWriteStatus, request, cancellation)
-        except RemoteError as error:
-            if error.failure in (Failure.TRANSIENT, Failure.TIMEOUT):
-                raise
-            return 0  # it does not know the upload, or nothing of uploads that go on
-        return int(answer.committed_size)
 
     def _message(self, digest: Digest) -> "DigestMessage":
         return self._protos.Digest(hash=digest.hash, size_bytes=digest.size)

@@ -7,14 +7,16 @@ from typing import Any, TypeVar
 
 from .._remotespec import RemoteSpec
 from .._version import __version__
-from .credentials import AccessToken, channel_credentials, target_from_url
+from .credentials import AccessToken, channel_credentials, is_local, target_from_url
 from .errors import Failure, RemoteError, error_from_call
 from .retry import Cancellation, Effects, RetryPolicy, policy_from_connection
 from .stallwatch import StallWatch, WatchedStream
 
 _Answer = TypeVar("_Answer")
 
-_LARGEST_MESSAGE_BYTES = 16 << 20  # that is accepted
+# that is accepted; nothing that is asked for is larger than a batch or a piece of a stream, and no server
+# sends more than 4 MiB to those that don't say that they take it
+_LARGEST_MESSAGE_BYTES = 6 << 20
 _RECONNECT_MS = (200, 5000)  # shortest and longest time between two attempts to connect
 _LEFT_ALONE_S = 30.0  # for how long a remote that failed is not asked
 _COUNTED_PROGRESS_BYTES = 64 << 10  # a stream that got this far may try as often as at its start
@@ -52,6 +54,7 @@ class Channel:
             interval_s = None if minutes is None else minutes * 60.0
             self._token = AccessToken(spec.auth.access_token, interval_s, effects.now_s)
         target, is_secure = target_from_url(spec.url)
+        self.is_local = is_local(target)
         options = _options(spec.connection.keepalive_time_s)
         if is_secure:
             self.stub_channel = grpc.secure_channel(target, channel_credentials(spec.auth), options=options)
@@ -85,6 +88,29 @@ class Channel:
         except ValueError as error:  # the channel is closed
             cancellation.check()
             raise RemoteError(f"The connection is closed: {error}", Failure.REFUSED) from error
+
+    def start(self, method: Any, request: object) -> Any:
+        """The future of a unary call that is made once; see `result_of`.
+
+        Raises:
+            RemoteError: The remote is left alone, or the connection is closed.
+        """
+        self._check_left_alone()
+        try:
+            return method.future(request, timeout=self.policy.timeout_s, metadata=self.metadata())
+        except ValueError as error:
+            raise RemoteError(f"The connection is closed: {error}", Failure.REFUSED) from error
+
+    def result_of(self, call: Any) -> Any:
+        """The response in a future of `start` that is done.
+
+        Raises:
+            RemoteError: The call failed.
+        """
+        try:
+            return call.result()
+        except (self._grpc.RpcError, self._grpc.FutureCancelledError) as error:
+            raise error_from_call(error) from error
 
     def cancel(self) -> None:
         """Ends all calls, of whomever they are: a job is only ended together with all others."""

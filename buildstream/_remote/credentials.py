@@ -31,6 +31,14 @@ def target_from_url(url: str) -> tuple[str, bool]:
     return parts.netloc, parts.scheme in _SECURE
 
 
+def is_local(target: str) -> bool:
+    """Whether a target of `target_from_url` is on this machine, as far as its name tells."""
+    if target.startswith("unix:"):
+        return True
+    host = urlsplit(f"//{target}").hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def channel_credentials(auth: RemoteAuth) -> Any:
     """Credentials of an encrypted channel, from the files that AUTH names.
 

@@ -5,35 +5,24 @@ stays there, so that a transfer that was broken off continues where it was.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
 
-from .._dataclass import dataclass
 from .._exceptions import CASError
-from .._model.digest import EMPTY_DIGEST, Digest
+from .._model.digest import Digest
 from .._store.cas import Cas
-from .batches import batches, is_streamed
+from .batches import is_streamed
 from .cas import CasClient
 from .errors import Failure, RemoteError
 from .parallel import run_parts
 from .retry import Cancellation
+from .sharedreads import Lacking, SharedReads
 from .tally import Tally
 
-_WIDTH = 4  # calls at a time in one transfer
+_WIDTH = 4  # streams at a time in one transfer
 _LARGEST_DIRECTORY_BYTES = 32 << 20  # encoded; some 300,000 entries
 _LARGEST_MESSAGE_BYTES = 16 << 20  # of what is read whole, such as the message of an artifact
 _MOST_ENTRIES = 50_000_000  # of a tree, each place where it shows counted
+_MOST_DISTINCT_ENTRIES = 5_000_000  # of all trees of a transfer
 _DEEPEST = 1000  # directories inside each other
-
-
-@dataclass(slots=True)
-class Lacking:
-    """What a server could not give."""
-
-    missing: list[Digest] = field(default_factory=list)
-    corrupt: list[Digest] = field(default_factory=list)  # it sent something else, twice
-
-    def __bool__(self) -> bool:
-        return bool(self.missing or self.corrupt)
 
 
 class Downloader:
@@ -44,11 +33,20 @@ class Downloader:
         cas: The store.
         cancellation: Ends the transfer from another thread.
         tally: Counts what comes.
+        reads: What other transfers between the two use too, if there are others.
     """
 
-    def __init__(self, client: CasClient, cas: Cas, cancellation: Cancellation, tally: Tally) -> None:
+    def __init__(
+        self,
+        client: CasClient,
+        cas: Cas,
+        cancellation: Cancellation,
+        tally: Tally,
+        reads: SharedReads | None = None,
+    ) -> None:
         self._client = client
         self._cas = cas
+        self._reads = reads or SharedReads(client, cas)
         self._cancellation = cancellation
         self._tally = tally
 
@@ -82,8 +80,14 @@ class Downloader:
         counts: dict[Digest, int] = {}  # entries of each, files and links
         roots = list(dict.fromkeys(roots))
         level: list[Digest] = roots
+        depth = 0
         lacking = self._fetch_directories(level, blobs)
         while level and not lacking:
+            depth += 1
+            if depth > _DEEPEST or len(files) + len(sizes) > _MOST_DISTINCT_ENTRIES:
+                raise RemoteError(
+                    f"The tree {roots[0]} is too large or too deep to be staged", Failure.CORRUPT
+                )
             below: dict[Digest, None] = {}
             for digest in level:
                 try:
@@ -115,11 +119,7 @@ class Downloader:
             RemoteError: The server fails.
             CASError: The disk refuses.
         """
-        absent = {
-            digest: is_executable
-            for digest, is_executable in wanted.items()
-            if digest != EMPTY_DIGEST and not self._cas.contains(digest)
-        }
+        absent = {digest: wanted[digest] for digest in self._cas.absent(wanted)}
         self._tally.expect(sum(digest.size for digest in absent))
         lacking = self._fetch_absent(absent)
         if lacking.corrupt:  # perhaps only on its way
@@ -131,34 +131,28 @@ class Downloader:
     def _fetch_absent(self, absent: Mapping[Digest, bool]) -> Lacking:
         lacking = Lacking()
         limit = self._client.largest_in_batch
-        small = [digest for digest in absent if not is_streamed(digest, limit)]
         large = [digest for digest in absent if is_streamed(digest, limit)]
-        parts = [
-            lambda digest=digest: self._stream(digest, lacking, executable=absent[digest]) for digest in large
+        small = dict(absent)
+        for digest in large:
+            del small[digest]
+        parts = [lambda: self._read(small, lacking)] if small else []
+        parts += [
+            lambda digest=digest: self._stream(digest, lacking, executable=absent[digest])  # type: ignore[misc] # mypy knows no defaults
+            for digest in large
         ]
-        parts += [lambda batch=batch: self._batch(batch, absent, lacking) for batch in batches(small, limit)]
         run_parts(parts, _WIDTH, self._cancellation)
         return lacking
 
-    def _batch(self, batch: Sequence[Digest], wanted: Mapping[Digest, bool], lacking: Lacking) -> None:
-        for digest, data in self._client.read_batch(batch, self._cancellation):
-            if data is None:
-                lacking.missing.append(digest)
-                continue
-            try:
-                self._cas.insert(digest, data, executable=wanted[digest])
-            except CASError as error:
-                if error.reason != "corrupt-blob":
-                    raise
-                lacking.corrupt.append(digest)
-            else:
-                self._tally.add(digest.size, 1)
+    def _read(self, small: Mapping[Digest, bool], lacking: Lacking) -> None:
+        found = self._reads.fetch(small, self._cancellation, self._tally)
+        lacking.missing += found.missing
+        lacking.corrupt += found.corrupt
 
     def _stream(self, digest: Digest, lacking: Lacking, *, executable: bool) -> None:
         with self._cas.receive(digest) as incoming:
             self._tally.add(incoming.size_bytes)
             try:
-                self._client.read_stream(digest, incoming, self._cancellation, self._tally.add)
+                self._client.streams.read(digest, incoming, self._cancellation, self._tally.add)
                 incoming.store(executable=executable)
             except CASError as error:
                 if error.reason != "corrupt-blob":

@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 
 from .._dataclass import dataclass
-from .._model.digest import Digest
 from .._remotespec import RemoteSpec, RemoteType
+from .._store.cas import Cas
 from .assets import AssetClient
 from .capabilities import ask_capabilities
 from .cas import CasClient
 from .channel import Channel
 from .errors import RemoteError
 from .retry import Cancellation, Effects
+from .sharedreads import SharedReads
+from .suspects import Suspects
 
 
 class Remote:
@@ -21,17 +23,19 @@ class Remote:
     Args:
         spec: Where it is.
         effects: Clock, waiting and chance.
+        suspects_path: Where blobs that it gave wrong are remembered over the end of the program.
     """
 
-    def __init__(self, spec: RemoteSpec, effects: Effects) -> None:
+    def __init__(self, spec: RemoteSpec, effects: Effects, suspects_path: str | None = None) -> None:
         self.spec = spec
         self.effects = effects
-        self.suspects: set[Digest] = set()  # blobs that it gave wrong
+        self.suspects = Suspects(suspects_path, spec.url)  # blobs that it gave wrong
         self._lock = threading.Lock()
         self._error: RemoteError | None = None
         self._channel: Channel | None = None
         self._assets: AssetClient | None = None
         self._cas: CasClient | None = None
+        self._reads: SharedReads | None = None
 
     @property
     def url(self) -> str:
@@ -91,6 +95,13 @@ class Remote:
         assert self._cas is not None, "only a storage that was opened is asked"
         return self._cas
 
+    def reads_into(self, cas: Cas) -> SharedReads:
+        """The queue of small blobs on their way into CAS, the only store that blobs of this remote go to."""
+        with self._lock:
+            if self._reads is None:
+                self._reads = SharedReads(self.cas, cas)
+            return self._reads
+
     def close(self) -> None:
         """Ends the connection."""
         if self._channel is not None:
@@ -137,10 +148,12 @@ class RemotePool:
     Attributes:
         effects: For all of them.
         on_unusable: Told once of each remote that can't be used, and why.
+        suspects_path: Of the file for blobs that remotes gave wrong.
     """
 
     effects: Effects
     on_unusable: Callable[[Remote, RemoteError], None]
+    suspects_path: str | None = None
     _remotes: dict[RemoteSpec, Remote] = field(default_factory=dict)
     _usable: dict[RemoteSpec, bool] = field(default_factory=dict)
 
@@ -159,7 +172,7 @@ class RemotePool:
                 errors[remote.spec] = error
 
         for spec in new:
-            self._remotes[spec] = Remote(spec, self.effects)
+            self._remotes[spec] = Remote(spec, self.effects, self.suspects_path)
         threads = [
             threading.Thread(target=connect, args=(self._remotes[spec],), name="connect", daemon=True)
             for spec in new
@@ -173,6 +186,11 @@ class RemotePool:
             self._usable[spec] = spec not in errors
             if spec in errors:
                 self.on_unusable(self._remotes[spec], errors[spec])
+
+    @property
+    def specs(self) -> tuple[RemoteSpec, ...]:
+        """Of all remotes so far, whether they work or not."""
+        return tuple(self._remotes)
 
     def usable(self, specs: Sequence[RemoteSpec]) -> CacheRemotes:
         """Those of SPECS that work, opened first if need be."""

@@ -31,10 +31,18 @@ class Tally:
             self.expected_bytes += size_bytes
 
     def add(self, size_bytes: int, blobs: int = 0) -> None:
+        """Tells what has moved, and reports it now and then."""
+        self.count(size_bytes, blobs)
+        self.tell()
+
+    def count(self, size_bytes: int, blobs: int = 0) -> None:
         """Tells what has moved."""
         with self._lock:
             self.moved_bytes += size_bytes
             self.blobs += blobs
+
+    def tell(self) -> None:
+        """Reports if it is time to, and the calling thread is the one that made the tally."""
         if threading.get_ident() == self._owner and self._now_s() - self._reported_s >= _INTERVAL_S:
             self._reported_s = self._now_s()
             self._report(self)

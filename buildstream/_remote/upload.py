@@ -50,7 +50,8 @@ class Uploader:
         """
         asked = [digest for digest in dict.fromkeys(digests) if digest != EMPTY_DIGEST]
         missing = self._client.find_missing(asked, self._cancellation)
-        missing.update(digest for digest in asked if digest in self._suspects)
+        if self._suspects:
+            missing.update(digest for digest in asked if digest in self._suspects)
         wanted = [digest for digest in asked if digest in missing]
         self._tally.expect(sum(digest.size for digest in wanted))
         limit = self._client.largest_in_batch
@@ -69,7 +70,7 @@ class Uploader:
     def _stream(self, digest: Digest) -> None:
         descriptor = os.open(self._cas.object_path(digest), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._client.write_stream(digest, descriptor, self._cancellation, self._tally.add)
+            self._client.streams.write(digest, descriptor, self._cancellation, self._tally.add)
         finally:
             os.close(descriptor)
         self._tally.add(0, 1)

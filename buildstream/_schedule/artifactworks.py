@@ -43,7 +43,14 @@ class PullWork:
         self._on_failed = on_failed
 
     def status(self, record: ElementRecord) -> QueueStatus:
-        return QueueStatus.READY if record.is_pull_pending else QueueStatus.SKIP
+        if not record.is_pull_pending:
+            return QueueStatus.SKIP
+        self._sharing.expect(record)
+        return QueueStatus.READY
+
+    def is_quick(self, record: ElementRecord) -> bool:
+        """Whether the remotes have said already that they don't have it."""
+        return self._sharing.is_known_missing(record, is_strict=self._pipeline.is_strict)
 
     def run(self, record: ElementRecord) -> object:
         try:

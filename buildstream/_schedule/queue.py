@@ -72,6 +72,8 @@ class Queue:
     processed: int = 0
     skipped: int = 0
     failed: int = 0
+    # whether the job of an element waits for nothing: it needs no thread
+    is_quick: Callable[[ElementRecord], bool] = lambda _: False
     watch: "JobWatch | None" = None  # told of elements that are ready, and of their jobs
     _ready: list[tuple[int, int, ElementRecord]] = field(default_factory=list)
     _arrivals: int = 0

@@ -1,7 +1,8 @@
 """The scheduler: moves elements through queues and runs jobs in threads.
 
 Element state changes in the main thread only, which runs the event loop.  Jobs
-wait for sandboxes and downloads in threads of their own; nothing is forked.
+wait for sandboxes and downloads in threads of their own; those that wait for nothing
+run in the main thread.  Nothing is forked.
 """
 
 import math
@@ -210,13 +211,24 @@ class Scheduler:
     def _start(self, job: Job) -> None:
         if job not in self.active:
             self.active.append(job)
-        self._crew.do(job.run, partial(self._announce, job))
+        if job.queue.is_quick(job.record):
+            assert self._loop is not None
+            self._loop.call_soon(self._run_quick, job)
+        else:
+            self._crew.do(job.run, partial(self._announce, job))
 
     def _announce(self, job: Job, result: JobResult) -> None:
         """Tells the main thread from that of JOB how it ended."""
         assert self._loop is not None
         with suppress(RuntimeError):  # the session has ended without this job
             self._loop.call_soon_threadsafe(self._job_done, job, result)
+
+    def _run_quick(self, job: Job) -> None:
+        """Runs JOB here: to wake a thread and then this one again would take longer than the job."""
+        if job.queue.is_quick(job.record):  # still, whatever others have done meanwhile
+            self._job_done(job, job.run())
+        else:
+            self._crew.do(job.run, partial(self._announce, job))
 
     def _job_done(self, job: Job, result: JobResult) -> None:
         if result.status is JobStatus.FAILED_TEMPORARILY and not self._is_terminating:
@@ -242,7 +254,8 @@ class Scheduler:
         self._free[job.queue.token] += 1
         self._settle(job, result)
         self._start_jobs()
-        self._finished.set()
+        if not self.active:
+            self._finished.set()
 
     def _settle(self, job: Job, result: JobResult) -> None:
         """Takes the result of a job that has ended for good into account."""

@@ -182,7 +182,7 @@ def test_a_suspect_blob_is_uploaded_over_the_one_the_server_has(
     digest = elsewhere.add_bytes(b"right")
     server.blobs[digest.hash] = b"wrong"
     assert uploader(remote, elsewhere, tally).push([digest]) == []
-    remote.suspects.add(digest)
+    remote.suspects.update([digest])
     assert uploader(remote, elsewhere, tally).push([digest]) == [digest]
     assert server.blobs[digest.hash] == b"right"
 

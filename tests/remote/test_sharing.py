@@ -1,0 +1,150 @@
+"""Transfers that read together, and names asked for ahead."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import grpc
+import pytest
+
+from buildstream._model.digest import Digest, digest_from_bytes
+from buildstream._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import Digest as DigestMessage
+from buildstream._remote.download import Downloader
+from buildstream._remote.errors import RemoteError
+from buildstream._remote.remote import Remote
+from buildstream._remote.retry import Cancellation
+from buildstream._remote.tally import Tally
+from buildstream._store.cas import Cas
+from tests.testutils.cacheserver import CacheServer
+
+LIMIT_S = 120
+
+
+def add(server: CacheServer, count: int) -> list[Digest]:
+    digests = []
+    for number in range(count):
+        data = b"%d" % number * 100
+        digests.append(digest_from_bytes(data))
+        server.blobs[digests[-1].hash] = data
+    return digests
+
+
+def transfer(remote: Remote, cas: Cas, cancellation: Cancellation | None = None) -> Downloader:
+    """One of several transfers between a server and a store."""
+    tally = Tally(lambda: 0.0, lambda _: None)
+    return Downloader(remote.cas, cas, cancellation or Cancellation(), tally, remote.reads_into(cas))
+
+
+def together(actions: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What ACTIONS give, all begun at once: results, or RemoteErrors."""
+    barrier = threading.Barrier(len(actions))
+
+    def run(action: Callable[[], Any]) -> Any:
+        barrier.wait(LIMIT_S)
+        try:
+            return action()
+        except RemoteError as error:
+            return error
+
+    with ThreadPoolExecutor(len(actions)) as threads:
+        return list(threads.map(run, actions, timeout=LIMIT_S))
+
+
+def read_digests(server: CacheServer) -> list[str]:
+    return [d.hash for request in server.requests.get("BatchReadBlobs", []) for d in request.digests]
+
+
+def test_what_several_transfers_want_comes_once(server: CacheServer, remote: Remote, cas: Cas) -> None:
+    digests = add(server, 3000)
+    halves = [digests[start : start + 1500] for start in range(0, 1501, 250)]
+    actions = [partial(transfer(remote, cas).fetch_blobs, dict.fromkeys(half, False)) for half in halves]
+    assert not any(together(actions))
+    assert all(cas.verify(digest) for digest in digests)
+    assert sorted(read_digests(server)) == sorted(digest.hash for digest in digests)
+
+
+def test_each_transfer_learns_what_it_lacks(server: CacheServer, remote: Remote, cas: Cas) -> None:
+    digests = add(server, 200)
+    lost, bad = digests[50], digests[150]
+    del server.blobs[lost.hash]
+    server.corrupt = lambda hash_, data: data[:-1] + b"!" if hash_ == bad.hash else data
+    ranges = [(0, 100), (0, 200), (100, 200), (60, 140)]
+    found = together(
+        [
+            partial(transfer(remote, cas).fetch_blobs, dict.fromkeys(digests[first:last], False))
+            for first, last in ranges
+        ]
+    )
+    assert [lacking.missing for lacking in found] == [[lost], [lost], [], []]
+    assert [lacking.corrupt for lacking in found] == [[], [bad], [bad], []]
+
+
+def test_a_failed_call_fails_those_who_want_its_blobs(server: CacheServer, remote: Remote, cas: Cas) -> None:
+    digests = add(server, 300)
+
+    def refuse(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "BatchReadBlobs":
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "no")
+
+    server.fault = refuse
+    actions = [partial(transfer(remote, cas).fetch_blobs, dict.fromkeys(digests, False)) for _ in range(4)]
+    assert all(isinstance(error, RemoteError) for error in together(actions))
+    server.fault = lambda *_: None
+    assert not transfer(remote, cas).fetch_blobs(dict.fromkeys(digests, False))
+
+
+def test_a_transfer_that_is_given_up_while_it_waits_ends(
+    server: CacheServer, remote: Remote, cas: Cas
+) -> None:
+    """Another one reads its blobs, and takes its time."""
+    digests = add(server, 10)
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def wait(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "BatchReadBlobs":
+            is_asked.set()
+            may_answer.wait(LIMIT_S)
+
+    server.fault = wait
+    cancellation = Cancellation()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(transfer(remote, cas).fetch_blobs, dict.fromkeys(digests, False))
+        assert is_asked.wait(LIMIT_S)
+        second = threads.submit(
+            transfer(remote, cas, cancellation).fetch_blobs, dict.fromkeys(digests, False)
+        )
+        cancellation.kill()
+        with pytest.raises(RemoteError):
+            second.result(LIMIT_S)
+        may_answer.set()
+        assert not first.result(LIMIT_S)
+
+
+def test_names_are_asked_for_ahead_once(server: CacheServer, remote: Remote) -> None:
+    known = digest_from_bytes(b"known")
+    uris = [f"urn:test:{number}" for number in range(300)]
+    server.blob_names[uris[7]] = DigestMessage(hash=known.hash, size_bytes=known.size)
+    server.calls.clear()
+    remote.assets.expect_blobs(uris)
+    answers = [remote.assets.fetch_blob([uri], Cancellation()) for uri in uris]
+    assert [uri for uri, answer in zip(uris, answers, strict=True) if answer] == [uris[7]]
+    assert answers[7] == known
+    # at most the first ones were faster than those who ask ahead
+    assert len(uris) <= server.calls.count("FetchBlob") <= 2 * len(uris)
+
+
+def test_what_could_not_be_asked_ahead_is_asked_when_it_is_needed(
+    server: CacheServer, remote: Remote
+) -> None:
+    failures = iter([True] * 3)
+
+    def fail(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "FetchBlob" and next(failures, False):
+            context.abort(grpc.StatusCode.INTERNAL, "of the test")
+
+    server.fault = fail
+    uris = [f"urn:test:{number}" for number in range(20)]
+    remote.assets.expect_blobs(uris)
+    assert [remote.assets.fetch_blob([uri], Cancellation()) for uri in uris] == [None] * 20
