@@ -20,6 +20,7 @@ from .tree import bst
 
 _ELEMENT_ARGUMENTS = frozenset({"elements", "element", "except_", "needing", "path"})
 _ARTIFACT_ARGUMENTS = frozenset({"artifacts", "target"})
+_WORKSPACE_COMMANDS = frozenset({"close", "reset"})
 
 
 @dataclass(slots=True)
@@ -172,7 +173,7 @@ def _of_argument(line: _Line, word: str, environment: Mapping[str, str]) -> list
     if line.argument_count > index and argument.nargs != -1:
         return []  # there are no more arguments
     if argument.name in _ELEMENT_ARGUMENTS:
-        return _of_elements(line, word)
+        return _of_workspaces(line, word) or _of_elements(line, word)
     if argument.name in _ARTIFACT_ARGUMENTS:
         return [*_of_elements(line, word), *_of_artifacts(line, word, environment)]
     return _of_type(argument.type, word)
@@ -185,16 +186,45 @@ def _of_elements(line: _Line, word: str) -> list[str]:
     return _of_paths(word, directory, suffix=".bst")
 
 
+def _of_workspaces(line: _Line, word: str) -> list[str]:
+    """The elements with an open workspace that are not in the line yet, for commands that need one."""
+    if line.command.name not in _WORKSPACE_COMMANDS or line.commands[-2].name != "workspace":
+        return []
+    from .._exceptions import LoadError
+    from .._load.workspaceproject import WORKSPACE_PROJECT_FILE, read_owners
+    from .._load.workspaces import load_workspaces
+
+    try:
+        directory = _directory_with("project.conf", line.directory)
+        if directory is None:  # perhaps it is a workspace
+            workspace = _directory_with(WORKSPACE_PROJECT_FILE, line.directory)
+            if workspace is None:
+                return []
+            directory = read_owners(os.path.join(workspace, WORKSPACE_PROJECT_FILE))[0].project_directory
+        names = load_workspaces(directory)
+    except LoadError:
+        return []
+    return [f"{name} " for name in names if name.startswith(word) and name not in line.arguments]
+
+
 def _element_directory(given: str | None) -> str | None:
     """The element path of the project in the directory GIVEN, or upwards from the working directory."""
+    directory = _directory_with("project.conf", given)
+    if directory is None:
+        return None
+    element_path = _element_path(os.path.join(directory, "project.conf"))
+    return None if element_path is None else os.path.join(directory, element_path)
+
+
+def _directory_with(name: str, given: str | None) -> str | None:
+    """The directory that holds the file NAME: GIVEN, or upwards from the working directory."""
     directory = os.path.abspath(given or ".")
-    while not os.path.isfile(os.path.join(directory, "project.conf")):
+    while not os.path.isfile(os.path.join(directory, name)):
         parent = os.path.dirname(directory)
         if given is not None or parent == directory:
             return None
         directory = parent
-    element_path = _element_path(os.path.join(directory, "project.conf"))
-    return None if element_path is None else os.path.join(directory, element_path)
+    return directory
 
 
 def _element_path(project_file: str) -> str | None:

@@ -8,7 +8,7 @@ from .._dataclass import dataclass
 from .._exceptions import StreamError
 from .._load.resolved import ResolvedElement
 from .._load.targets import classify
-from .._load.workspaceproject import WORKSPACE_PROJECT_FILE, add_owner
+from .._load.workspaceproject import WORKSPACE_PROJECT_FILE, add_owner, remove_owner
 from .._load.workspaces import changing_workspaces, workspace_at
 from .._model.message import MessageType
 from .._plan.record import ElementRecord
@@ -285,6 +285,8 @@ class _Opener:
             if present is not None and not self._force:
                 raise _already_open(name, project.directory_of(present))
             workspaces[name] = workspace_at(project.directory, opening.directory)
+        if opening.replaced is not None and opening.replaced != opening.directory:
+            remove_owner(opening.replaced, project.owner(name))
         self._app.messenger.send(MessageType.INFO, f"Created a workspace for element {name}")
 
 

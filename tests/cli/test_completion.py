@@ -96,6 +96,30 @@ def test_elements(project: TestSpace) -> None:
     assert complete("bst artifact checkout ap") == ["app.bst "]
 
 
+def test_open_workspaces(project: TestSpace, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert complete("bst workspace close ") == complete("bst build "), "none is open"
+    directory = project.project_directory
+    project.write(
+        ".bst2/workspaces.yml",
+        "format-version: 4\nworkspaces:\n  app.bst: {path: app}\n  'sub.bst:lib.bst': {path: lib}\n",
+    )
+    opened = ["app.bst ", "sub.bst:lib.bst "]
+    assert complete("bst workspace close ") == opened
+    assert complete("bst workspace reset --soft su") == ["sub.bst:lib.bst "]
+    assert complete("bst workspace close app.bst ") == ["sub.bst:lib.bst "]
+    # a filter may stand for one of them
+    assert complete("bst workspace close com") == ["compose-all.bst "]
+    assert complete("bst workspace open ap") == ["app.bst "]
+    inside = project.directory / "elsewhere" / "deep"
+    inside.mkdir(parents=True)
+    owner = f"projects:\n- project-path: {directory}\n  element-name: app.bst\nformat-version: 1\n"
+    (inside.parent / ".bstproject.yaml").write_text(owner)
+    monkeypatch.chdir(inside)
+    assert complete("bst workspace close ") == opened
+    project.write(".bst2/workspaces.yml", "[")
+    assert complete("bst workspace close ") == []
+
+
 def test_elements_from_elsewhere(project: TestSpace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.project_directory / "files")
     assert complete("bst build ap") == ["app.bst "]

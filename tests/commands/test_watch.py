@@ -1,6 +1,7 @@
 """`bst build --watch`."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,12 @@ def test_builds_again_after_a_change_until_interrupted(space: TestSpace) -> None
         second = read_until_watching(process)
         assert f"Changed: {space.project_directory}/a/a.txt" in second
         assert "SUCCESS Build" in second
+        # a build that fails is not the end
+        shutil.rmtree(space.project_directory / "a")
+        assert "Inconsistent pipeline" in read_until_watching(process)
+        # all of it at once: otherwise a build may come in between
+        (space.write("new/a.txt", "three\n").parent).rename(space.project_directory / "a")
+        assert "SUCCESS Build" in read_until_watching(process)
         process.send_signal(signal.SIGINT)
         process.communicate()
     finally:
@@ -45,7 +52,7 @@ def test_builds_again_after_a_change_until_interrupted(space: TestSpace) -> None
         process.wait()
     assert process.returncode == 0
     space.bst("artifact", "checkout", "a.bst", "--directory", "out")
-    assert space.read("out/a.txt") == "two\n"
+    assert space.read("out/a.txt") == "three\n"
 
 
 def read_until_watching(process: "subprocess.Popen[str]") -> str:

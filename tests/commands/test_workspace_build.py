@@ -1,9 +1,12 @@
 """Incremental builds: what is kept from one build of a workspace to the next, and what runs again."""
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.testutils.forkedspace import ForkedSpace
 from tests.testutils.space import TestSpace
 
 ELEMENT = """\
@@ -27,6 +30,13 @@ config:
   - cp input output built configured %{{install-root}}
 """
 DEFAULTS = {"subdir": "", "flags": "", "configure": "echo configured >> configured"}
+
+
+@pytest.fixture
+def space(tmp_path: Path, shell_base: Callable[[], Path]) -> TestSpace:
+    """A directory of its own to run the program in, quickly."""
+    (tmp_path / "space").mkdir()
+    return ForkedSpace(tmp_path / "space", shell_base)
 
 
 @pytest.fixture
