@@ -1,11 +1,11 @@
 """How long builds of workspaces take, beside a reference: no-op builds, and builds after one edit.
 
-    python benchmarks/workspaces.py DIRECTORY CANDIDATE REFERENCE [--base DIR]
+    python benchmarks/workspaces.py DIRECTORY CANDIDATE REFERENCE [--base DIR] [--only prepare|measure]
 
-DIRECTORY is scratch space, removed afterwards.  CANDIDATE and REFERENCE are `bst` programs.
+DIRECTORY is scratch space, removed after measuring.  CANDIDATE and REFERENCE are `bst` programs.
 `--base` is a directory with a shell, make and a C compiler, to be staged as the root of the C
-project, as `doc/examples/make-base --with-compiler` makes it; without it only the
-no-op build is measured.  Runs alternate; wall time and the CPU time of the program
+project, as `doc/examples/make-base --with-compiler DIR sh make mkdir cp test touch` makes it; without it only
+the no-op build is measured.  Runs alternate; wall time and the CPU time of the program
 with all its children are shown in seconds, with the ratio of the medians.
 """
 
@@ -44,7 +44,7 @@ class Program:
     """A `bst` with a project and caches of its own."""
 
     def __init__(self, program: str, directory: Path) -> None:
-        self.program = program
+        self.program = os.path.abspath(program)
         self.project = directory / "project"
         self._environment = {
             **os.environ,
@@ -52,6 +52,9 @@ class Program:
             "XDG_CACHE_HOME": str(directory / "cache"),
             "XDG_CONFIG_HOME": str(directory / "config"),
         }
+
+    def make_project(self) -> None:
+        """Writes a project without elements."""
         (self.project / "elements").mkdir(parents=True)
         (self.project / "project.conf").write_text(_PROJECT)
 
@@ -137,16 +140,21 @@ def main() -> None:
     parser.add_argument("candidate")
     parser.add_argument("reference")
     parser.add_argument("--base", type=Path)
+    parser.add_argument("--only", choices=("prepare", "measure"))
     options = parser.parse_args()
+    programs = [options.candidate, options.reference]
     for kind in ("files", "c"):
         if kind == "c" and options.base is None:
             continue
         directory = options.directory / kind
-        programs = [options.candidate, options.reference]
         pair = [Program(program, directory / str(position)) for position, program in enumerate(programs)]
         try:
-            for program in pair:
-                make_many_files(program) if kind == "files" else make_c_project(program, options.base)
+            if options.only != "measure":
+                for program in pair:
+                    program.make_project()
+                    make_many_files(program) if kind == "files" else make_c_project(program, options.base)
+            if options.only == "prepare":
+                continue
             if kind == "files":
                 measure("50,000 files, no-op", pair, None, "build", "big.bst")
                 measure("50,000 files, show", pair, None, "show", "big.bst")
@@ -154,7 +162,8 @@ def main() -> None:
                 measure("C project, one edit", pair, edit, "build", "c.bst")
                 measure("C project, no-op", pair, None, "build", "c.bst")
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
+            if options.only != "prepare":
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

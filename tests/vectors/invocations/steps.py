@@ -172,7 +172,7 @@ def perform(step: Step, project: Path, run: Runner, *, masks_keys: bool) -> Answ
     return Answer(
         status=result.status,
         stdout=mask(stdout),
-        error="" if step.reads not in ("text", "lines") else mask(_last_words(result.stderr)),
+        error="" if step.reads not in ("text", "lines") else mask(last_words(result.stderr)),
         tree=None if step.tree is None else _tree(project / step.tree),
     )
 
@@ -185,7 +185,7 @@ def _option_names(text: str) -> set[str]:
     return names
 
 
-def _last_words(stderr: str) -> str:
+def last_words(stderr: str) -> str:
     """The first line beside log lines and their details; "" if the summary of a session is among it.
 
     Details of errors, with their advice, are not compared: their wording is free.
