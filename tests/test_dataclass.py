@@ -109,7 +109,8 @@ EXPERIMENTS: dict[str, Callable[[Any], object]] = {
     "match": lambda c: c["Named"].__match_args__,
     "copy": lambda c: repr(copy.copy(c["Named"](1, name="x"))),
     "deepcopy": lambda c: repr(copy.deepcopy(c["Tally"](3))),
-    "slots": lambda c: (c["Point"].__slots__, c["Named"].__slots__),
+    # python 3.10 gives a derived class the slots of its base once more
+    "slots": lambda c: (c["Point"].__slots__, hasattr(c["Named"](1), "__dict__")),
     "names of the class": lambda c: (c["Point"].__name__, c["Point"].__qualname__, c["Point"].__module__),
 }
 
