@@ -216,11 +216,11 @@ def _state(pid: int) -> str:
 
 def _children(pid: int) -> list[int]:
     found: list[int] = []
-    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += map(int, tasks.read_text().split())
-        except OSError:
-            continue
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+    except OSError:
+        pass  # it has just ended
     return found
 
 

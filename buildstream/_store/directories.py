@@ -25,6 +25,7 @@ class DirectoryStore:
         self._directories: dict[str, TreeDirectory] = {}  # decoded, by hash
         self._entry_count = 0  # in these
         self._complete: set[str] = set()  # hashes of trees that were seen to be complete
+        self._claimed: set[str] = set()  # of those that stay so as long as the session lasts
 
     def add(self, directory: TreeDirectory) -> Digest:
         """Stores a directory, not what its entries refer to, and gives its digest."""
@@ -58,18 +59,19 @@ class DirectoryStore:
         if self._complete_trees.is_known(digest):
             self._complete.add(digest.hash)
             return True
-        return next(self._missing_blobs(digest), None) is None
+        return next(self._missing_blobs(digest, self._objects.contains, self._complete), None) is None
 
     def missing_blobs(self, digest: Digest) -> list[Digest]:
         """What is missing of a tree, as far as the directories that are present tell; each blob once.
 
         What is not missing is claimed, so that the tree is complete once these are added.
         """
-        return list(dict.fromkeys(self._missing_blobs(digest, contains=self._objects.claim)))
+        return list(dict.fromkeys(self._missing_blobs(digest, self._objects.claim, self._claimed)))
 
     def forget_presence(self) -> None:
         """Forgets which trees were complete, after blobs were deleted."""
         self._complete.clear()
+        self._claimed.clear()
         self._directories.clear()
         self._entry_count = 0
 
@@ -81,17 +83,19 @@ class DirectoryStore:
         self._entry_count += 1 + sum(map(len, directory[:3]))
 
     def _missing_blobs(
-        self, digest: Digest, contains: Callable[[Digest], bool] | None = None
+        self, digest: Digest, contains: Callable[[Digest], bool], complete: set[str]
     ) -> Iterator[Digest]:
-        """Yields missing blobs of a tree, perhaps several times; notes it as complete if there are none."""
-        contains = contains or self._objects.contains
+        """Yields missing blobs of a tree, perhaps several times.
+
+        Trees in COMPLETE are not looked at; if nothing is missing, those that were are added.
+        """
         visited: set[str] = set()
         waiting = [digest]
         is_complete = True
         started_ns, count = time.time_ns(), 0
         while waiting:
             current = waiting.pop()
-            if current.hash in visited or current.hash in self._complete:
+            if current.hash in visited or current.hash in complete:
                 continue
             visited.add(current.hash)
             if not contains(current):
@@ -111,5 +115,5 @@ class DirectoryStore:
                     yield file.digest
             waiting.extend(subdirectory.digest for subdirectory in directory.directories)
         if is_complete:
-            self._complete |= visited
+            complete |= visited
             self._complete_trees.remember(digest, count, started_ns)

@@ -13,6 +13,7 @@ import pytest
 
 from buildstream._exceptions import CASError
 from buildstream._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
+from buildstream._model.tree import FileEntry, TreeDirectory
 from buildstream._store.cas import Cas
 
 MTIME = 1321009871
@@ -262,3 +263,17 @@ def test_processes_may_add_the_same_blobs(cas: Cas) -> None:
         assert process.exitcode == 0
     assert all(cas.verify(digest_from_bytes(b"%d" % number)) for number in range(300))
     assert os.listdir(os.path.join(cas.directory, "tmp")) == []
+
+
+def test_what_was_seen_before_is_claimed_nevertheless(tmp_path: Path) -> None:
+    cas = Cas(str(tmp_path / "cas"), durable=False)
+    file = cas.add_bytes(b"content")
+    digest = cas.add_directory(TreeDirectory(files=(FileEntry("f", file),)))
+    path = cas.object_path(file)
+    os.utime(path, ns=(0, os.stat(path).st_mtime_ns))  # last used long ago
+    reader = Cas(cas.directory, durable=False)
+    reader.begin_session()
+    assert reader.contains_tree(digest)
+    assert os.stat(path).st_atime_ns == 0
+    assert reader.missing_blobs(digest) == []
+    assert os.stat(path).st_atime_ns > 0
