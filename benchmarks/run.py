@@ -103,7 +103,7 @@ class Bench:
                 _run(program, case.prepare, directory, home)
             return _run(program, case.arguments, directory, home)
         finally:
-            _wait_for_leftovers(home)
+            wait_for_leftovers(home)
             shutil.rmtree(home, ignore_errors=True)
 
     def _project(self, name: str) -> Path:
@@ -136,7 +136,7 @@ def _run(program: str, arguments: Sequence[str], directory: Path, home: Path) ->
     return Sample(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def _wait_for_leftovers(home: Path) -> None:
+def wait_for_leftovers(home: Path) -> None:
     """Waits till a cache daemon that was started for HOME has ended by itself."""
     for _ in range(100):
         if not any(_uses(process, home) for process in Path("/proc").glob("[0-9]*")):

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generate import generate, make_base
+from run import wait_for_leftovers
 
 _MEMORY = "/dev/shm"
 _LAYERS = 100
@@ -104,7 +105,7 @@ class Bench:
                 self._run(program, arguments, project, home)
             return self._run(program, case.arguments, project, home)
         finally:
-            _wait_for_leftovers(home)
+            wait_for_leftovers(home)
             shutil.rmtree(home, ignore_errors=True)
 
     def copy(self, option: str) -> None:
@@ -230,21 +231,6 @@ def _resident_kib(pid: int) -> int:
     except OSError:
         return 0
     return int(match[1]) if match else 0
-
-
-def _wait_for_leftovers(home: Path) -> None:
-    """Waits till a cache daemon that was started for HOME has ended by itself."""
-    for _ in range(200):
-        if not any(_uses(process, home) for process in Path("/proc").glob("[0-9]*")):
-            return
-        time.sleep(0.05)
-
-
-def _uses(process: Path, home: Path) -> bool:
-    try:
-        return str(home) in (process / "cmdline").read_text(errors="replace")
-    except OSError:
-        return False  # has ended, or is not ours to see
 
 
 def _cells(samples: list[Sample]) -> str:
