@@ -1,5 +1,6 @@
 """Large blobs as streams, which go on where they were after an interruption."""
 
+import hashlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -53,6 +54,35 @@ class _Pieces:
         were_used = self.limit_bytes > 0
         self.limit_bytes, self._are_understood = 0, False
         return were_used
+
+
+class DamagedError(Exception):
+    """Raised when a file that is sent is not what it should be."""
+
+
+class _RunningCheck:
+    """Hashes a file while it is sent, each part once, also if that is sent again."""
+
+    def __init__(self, digest: Digest, file: int) -> None:
+        self._digest = digest
+        self._file = file
+        self._checksum = hashlib.sha256()
+        self._hashed_bytes = 0
+        self.is_wrong = False
+
+    def add(self, offset: int, data: bytes) -> None:
+        """DATA at OFFSET is sent next."""
+        if offset == self._hashed_bytes:
+            self._checksum.update(data)
+            self._hashed_bytes += len(data)
+
+    def is_right(self) -> bool:
+        """Whether the file is what it should be, now that its last part is about to be sent."""
+        while data := os.pread(self._file, _CHUNK_SIZE_BYTES, self._hashed_bytes):
+            self.add(self._hashed_bytes, data)  # the server had some of it already
+        found = Digest(self._checksum.hexdigest(), self._hashed_bytes)
+        self.is_wrong = found != self._digest
+        return not self.is_wrong
 
 
 class StreamClient:
@@ -155,14 +185,17 @@ class StreamClient:
     ) -> None:
         """Uploads a blob from the descriptor FILE, going on after interruptions where the server is.
 
-        ON_BYTES is told, in another thread, of bytes on their way.
+        ON_BYTES is told, in another thread, of bytes on their way. What is sent is hashed meanwhile: a
+        file that is not what it should be is never sent to its end.
 
         Raises:
             RemoteError: It was not taken.
+            DamagedError: The file holds something else.
         """
         name = f"{self._prefix}uploads/{uuid.uuid4()}/blobs/{digest.hash}/{digest.size}"
         sent = 0  # bytes given to the connection
         is_first = True
+        check = _RunningCheck(digest, file)
 
         def chunks(offset: int) -> "Iterator[WriteRequest]":
             nonlocal sent
@@ -170,6 +203,9 @@ class StreamClient:
                 data = os.pread(file, _CHUNK_SIZE_BYTES, offset)
                 sent = offset
                 is_last = offset + len(data) >= digest.size or not data
+                check.add(offset, data)
+                if is_last and not check.is_right():
+                    return
                 yield self._protos.WriteRequest(
                     resource_name=name, write_offset=offset, finish_write=is_last, data=data
                 )
@@ -190,9 +226,13 @@ class StreamClient:
                 with self._channel.streaming(call, lambda: sent, cancellation):
                     answer = call.result()
             except RemoteError as error:
+                if check.is_wrong:
+                    raise DamagedError from error
                 if error.status == "ALREADY_EXISTS":
                     return
                 raise
+            if check.is_wrong:
+                raise DamagedError
             # a server that has the blob already says so before all was sent
             if answer.committed_size not in (digest.size, -1):
                 raise RemoteError(

@@ -9,6 +9,7 @@ from .batches import batches, is_streamed
 from .cas import CasClient
 from .parallel import run_parts
 from .retry import Cancellation
+from .streams import DamagedError
 from .tally import Tally
 
 _WIDTH = 4  # calls at a time in one transfer
@@ -68,12 +69,19 @@ class Uploader:
         self._tally.add(sum(digest.size for digest in batch), len(batch))
 
     def _stream(self, digest: Digest) -> None:
-        descriptor = os.open(self._cas.object_path(digest), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._send(digest, self._cas.open(digest))
+        except DamagedError:
+            # finds out as well, and puts it aside: then it is an error, or was got from elsewhere
+            path = self._cas.object_path(digest)
+            self._send(digest, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        self._tally.add(0, 1)
+
+    def _send(self, digest: Digest, descriptor: int) -> None:
         try:
             self._client.streams.write(digest, descriptor, self._cancellation, self._tally.add)
         finally:
             os.close(descriptor)
-        self._tally.add(0, 1)
 
 
 def tree_blobs(cas: Cas, root: Digest) -> list[Digest]:

@@ -208,13 +208,15 @@ def test_names_that_lead_elsewhere_are_refused(
     assert caught.value.failure is Failure.CORRUPT
 
 
+@pytest.mark.parametrize("size_bytes", [5, LARGE])
 def test_a_corrupt_local_blob_is_not_sent(
-    server: CacheServer, remote: Remote, elsewhere: Cas, tally: Tally
+    server: CacheServer, remote: Remote, elsewhere: Cas, tally: Tally, size_bytes: int
 ) -> None:
-    digest = elsewhere.add_bytes(b"right")
+    digest = elsewhere.add_bytes(b"r" * size_bytes)
     path = Path(elsewhere.object_path(digest))
-    os.utime(path, ns=(0, 0))
-    path.write_bytes(b"wrong")
+    status = path.stat()
+    path.write_bytes(b"r" * (size_bytes - 1) + b"w")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     with pytest.raises(CASError):
         uploader(remote, elsewhere, tally).push([digest])
     assert digest.hash not in server.blobs
