@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING
 
 from .._dataclass import dataclass
@@ -89,7 +89,7 @@ class FrontEnd:
                 ),
                 cache=gauge.usage,
                 tasks=tuple(
-                    ActiveTask(f"{job.queue.action}:{job.record.element.full_name}", now_s - job.started_s)
+                    ActiveTask(f"{job.queue.action}:{job.record.element.full_name}", job.elapsed_s)
                     for job in list(scheduler.active)
                 ),
                 left_s=left_s(),
@@ -123,6 +123,10 @@ class FrontEnd:
 
         with self._console.hold():
             return ask_for_consent(PromptStreams(sys.stdin, sys.stderr), question)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """The block in which somebody else uses the terminal."""
+        return self._console.hold()
 
     def ask_on_interrupt(self) -> "Decision":
         """What to do after ^C."""

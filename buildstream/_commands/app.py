@@ -1,7 +1,7 @@
 """What every command works with: settings, messages, the project, the local cache."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -81,6 +81,8 @@ class UserInterface(Protocol):
     def show_summary(self, summary: "SessionSummary") -> None: ...
 
     def confirm(self, question: str) -> bool: ...
+
+    def hold(self) -> AbstractContextManager[None]: ...
 
     def ask_on_interrupt(self) -> "Decision": ...
 

@@ -108,9 +108,8 @@ class Session:
         events.on_built = left.end
 
         def left_s() -> float:
-            now_s = app.messenger.now_s()
             jobs = [job for job in list(scheduler.active) if job.queue.action == "Build"]
-            return left.left_s({job.record.element.full_name: now_s - job.started_s for job in jobs})
+            return left.left_s({job.record.element.full_name: job.elapsed_s for job in jobs})
 
         return left_s
 

@@ -67,11 +67,15 @@ class Job:
         watch.finished(self, result)
         return result
 
+    @property
+    def elapsed_s(self) -> float:
+        """How long the present try has taken; 0 until its thread runs."""
+        return self.messenger.now_s() - self.started_s if self.started_s else 0.0
+
     def end_if_overdue(self) -> None:
         """Ends the job if it has taken longer than its queue allows; it then fails by itself."""
         limit_s = self.queue.time_limit_s
-        is_running = self.started_s > 0.0 and not self.control.is_terminated
-        if limit_s > 0.0 and is_running and self.messenger.now_s() - self.started_s > limit_s:
+        if 0.0 < limit_s < self.elapsed_s and not self.control.is_terminated:
             self.has_expired = True
             self.control.terminate()
 
@@ -149,7 +153,7 @@ class Job:
             text,
             detail=detail,
             element=self.record.label,
-            elapsed_s=self.messenger.now_s() - self.started_s if is_timed else None,
+            elapsed_s=self.elapsed_s if is_timed else None,
             log_path=self.log_path,
             is_scheduler=True,
             is_sandbox_failure=is_sandbox_failure,

@@ -9,7 +9,7 @@ import math
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import field
 from enum import Enum
 from functools import partial
@@ -64,6 +64,8 @@ class SchedulerSettings:
     # asked in the main thread; None where nobody can be asked
     ask_on_failure: Callable[[Job, JobResult], Decision] | None = None
     ask_on_interrupt: Callable[[], Decision] | None = None
+    # the block in which somebody else uses the terminal
+    hold_display: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(slots=True)
@@ -365,7 +367,8 @@ class Scheduler:
     def _on_suspend(self) -> None:
         assert self._signals is not None
         self.suspend()
-        self._signals.stop_process()
+        with self.settings.hold_display():
+            self._signals.stop_process()
         self.resume()
 
 

@@ -74,7 +74,7 @@ class JobWatch:
                 action=job.queue.action,
                 attempt=job.tries,
                 outcome=outcome,
-                elapsed_s=job.messenger.now_s() - job.started_s,
+                elapsed_s=job.elapsed_s,
                 log=job.log_path,
                 log_bytes=_size_of(job.log_path),
                 stored_bytes=self.stored_bytes() - before,

@@ -165,12 +165,20 @@ def test_suspended_and_resumed(project: TestSpace) -> None:
     with Terminal(project) as terminal:
         terminal.start("build", "endless.bst")
         terminal.expect(RUNNING)
+        terminal.expect("[Build:endless.bst]")
         terminal.type("\x1a")
-        terminal.expect("Stopped")
+        before = terminal.expect("Stopped")
+        # nothing of the status bar is left above the prompt of the shell
+        assert "[Build:endless.bst]" not in before.rpartition("\033[A")[2]
+        assert "\033[A" in before
         terminal.wait_for(lambda: terminal.states() <= {"T", "S"} and "T" in terminal.states(), "a stop")
         assert terminal.is_as_before()
         terminal.type("fg\n")
         terminal.wait_for(lambda: "T" not in terminal.states(), "commands that go on")
+        # it appears again, in new lines: what the shell has written meanwhile is not wiped out
+        again = terminal.expect("[Build:endless.bst]")
+        before = again[: again.index("\033")]
+        assert len(before) - len(before.rstrip("\n")) >= again.count("\033[A") > 0
         terminal.type("\x03")
         terminal.expect(PROMPT)
         terminal.type("t\n")
