@@ -76,6 +76,7 @@ def _describe(options: GlobalOptions, name: str | None, defaults: "NewProject") 
     if options.no_interactive or not is_terminal:
         raise AppError(
             "Cannot initialize a new project without specifying the project name",
+            detail="Name it with --project-name.",
             reason="unspecified-project-name",
         )
     return _ask(defaults, has_colors=options.colors is not False)

@@ -128,7 +128,7 @@ class App:
         self.open_session_log: Callable[[str], Callable[[Event], None] | None] | None = None
         self._history: DurationHistory | None = None
         self._load_settings = load_settings
-        self._start_directory = start_directory
+        self.start_directory = start_directory
         self._loader: ProjectLoader | None = None
         self._is_project_open = False
         self.default_element: str | None = None  # that of the workspace the command was started in
@@ -156,7 +156,7 @@ class App:
         if not self._is_project_open:
             self._is_project_open = True
             with _prefixed("Error loading project"):
-                directory, self.default_element = find_project_conf(self._start_directory)
+                directory, self.default_element = find_project_conf(self.start_directory)
                 if directory is not None:
                     self._loader = self._open_loader(directory)
         return self._loader

@@ -14,6 +14,10 @@ from .loading import LoadedTargets, check_resolved, query
 from .namedartifacts import empty_pipeline, record_of_ref
 from .session import Session, announced
 
+NO_CACHE_ADVICE = (
+    "Name one with --artifact-remote, below 'artifacts' in the user configuration or in project.conf."
+)
+
 
 def pull(app: App, *, artifacts: Sequence[str], deps: str) -> None:
     """Downloads the selected artifacts that are not complete here.
@@ -25,7 +29,7 @@ def pull(app: App, *, artifacts: Sequence[str], deps: str) -> None:
         found = find_targets(app, artifacts, deps=deps, obtain=partial(pull_named, app))
         records = _connected_records(app, found)
         if not any(map(app.sharing.can_pull, records)):
-            raise StreamError("No artifact caches available for pulling artifacts")
+            raise StreamError("No artifact caches available for pulling artifacts", detail=NO_CACHE_ADVICE)
         _query(app, found, records)
     loaded = found.loaded or LoadedTargets(empty_pipeline(), [], [])
     queues = [pull_queue(app, loaded.pipeline, is_optional=False)]
@@ -43,7 +47,10 @@ def push(app: App, *, artifacts: Sequence[str], deps: str) -> None:
         found = find_targets(app, artifacts, deps=deps, obtain=partial(pull_named, app))
         records = _connected_records(app, found)
         if not any(map(app.sharing.can_push, records)):
-            raise StreamError("No artifact caches available for pushing artifacts")
+            raise StreamError(
+                "No artifact caches available for pushing artifacts",
+                detail=f"{NO_CACHE_ADVICE} It must allow to push.",
+            )
         _query(app, found, records)
     loaded = found.loaded or LoadedTargets(empty_pipeline(), [], [])
     queues = [pull_queue(app, loaded.pipeline, is_optional=True), push_queue(app, is_optional=False)]

@@ -1,6 +1,7 @@
 """From target words to a pipeline with keys, the way every command starts."""
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from .._load.project import Project
     from .app import App
 
-NO_PROJECT = "No project.conf or active workspace was located"
+_NO_PROJECT = "No project.conf or active workspace was located"
+_NO_PROJECT_ADVICE = (
+    "Start in the directory of a project or below it, name one with --directory, or create one with"
+    " 'bst init'."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,21 @@ def load_elements(
     )
 
 
+def no_project(app: "App") -> str:
+    """Why there is no project, and what to do."""
+    start = app.start_directory
+    if not os.path.isdir(start):
+        return f"{_NO_PROJECT}\nThe directory '{start}' does not exist."
+    return f"{_NO_PROJECT}\n{_NO_PROJECT_ADVICE}"
+
+
 def element_names(app: "App", loader: ProjectLoader | None, targets: Targets) -> tuple[list[str], bool]:
     """The element names of TARGETS, globs resolved, and whether they are the default targets."""
     if loader is None:
         if targets.elements:
             raise StreamError(
                 f"Unable to load elements: {', '.join(targets.elements)}",
-                detail=NO_PROJECT,
+                detail=no_project(app),
                 reason="project-not-loaded",
             )
         if targets.element_globs:
@@ -75,7 +88,7 @@ def element_names(app: "App", loader: ProjectLoader | None, targets: Targets) ->
                 reason="glob-elements-without-project",
             )
         raise StreamError(
-            "Unable to determine default targets", detail=NO_PROJECT, reason="project-not-loaded"
+            "Unable to determine default targets", detail=no_project(app), reason="project-not-loaded"
         )
     project = loader.projects[0]
     names = list(targets.elements)

@@ -23,7 +23,11 @@ def push(app: App, *, elements: Sequence[str], excepted: Sequence[str], deps: st
         app.connect(loaded.projects, sources=True)
         query_sources(app, loaded, selected)
         if not any(map(app.source_sharing.can_push, selected)):
-            raise StreamError("No source caches available for pushing sources")
+            raise StreamError(
+                "No source caches available for pushing sources",
+                detail="Name one that allows to push with --source-remote, below 'source-caches' in the user"
+                " configuration or in project.conf.",
+            )
         check_resolved(selected)
     queues = [fetch_queue(app), source_push_queue(app, is_optional=False)]
     queues[1].is_imperative = True

@@ -15,7 +15,7 @@ from .._store.trash import delete_tree
 from .._utils_glob import glob
 from ..exceptions import LoadErrorReason
 from .app import App
-from .loading import NO_PROJECT, load_names
+from .loading import load_names, no_project
 from .redirection import source_element
 
 
@@ -56,7 +56,7 @@ def workspace_project(app: App, elements: Sequence[str] = ()) -> WorkspaceProjec
     loader = app.open_project()
     if loader is None:
         what = f"load elements: {', '.join(elements)}" if elements else "locate workspaces"
-        raise StreamError(f"Unable to {what}", detail=NO_PROJECT, reason="project-not-loaded")
+        raise StreamError(f"Unable to {what}", detail=no_project(app), reason="project-not-loaded")
     return WorkspaceProject(loader, loader.projects[0].directory)
 
 

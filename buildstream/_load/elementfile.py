@@ -94,7 +94,9 @@ def _similar_name(project: "Project", name: str) -> str | None:
         return None
     # the suffix would make all short names alike
     stems = [file.removesuffix(".bst") for file in files if file.endswith(".bst")]
-    nearest = nearest_word(base.removesuffix(".bst"), stems)
+    word = base.removesuffix(".bst")
+    alike = (stem for stem in stems if stem.casefold() == word.casefold())
+    nearest = next(alike, None) or nearest_word(word, stems)
     return os.path.join(folder, f"{nearest}.bst") if nearest is not None else None
 
 

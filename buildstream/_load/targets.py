@@ -43,11 +43,17 @@ def classify(words: Sequence[str], *, accepts_artifacts: bool) -> Targets:
             "Invalid element names or element glob patterns were specified: "
             + ", ".join([*artifacts, *artifact_globs]),
             reason="invalid-element-names",
-            detail=_NAME_RULE,
+            detail="\n".join([_NAME_RULE, *_meant(artifacts)]),
         )
     for name in artifacts:
         _check_artifact_name(name)
     return Targets(tuple(elements), tuple(artifacts), tuple(element_globs), tuple(artifact_globs))
+
+
+def _meant(names: Sequence[str]) -> list[str]:
+    """A question about NAMES that only lack the suffix of elements, if there are any."""
+    full = [f"'{name}.bst'" for name in names if name[-1:] not in ("", "/", ".")]
+    return [f"Did you mean {', '.join(full)}?"] if full else []
 
 
 def _check_artifact_name(name: str) -> None:

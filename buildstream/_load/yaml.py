@@ -105,7 +105,12 @@ def _parse(text: str, file: NodeFile) -> MappingNode:
         raise _invalid_yaml(file, "Severely malformed", str(error)) from error
 
 
+# what the parser calls a text that it was given
+_UNNAMED = '"<unicode string>"'
+
+
 def _invalid_yaml(file: NodeFile, severity: str, text: str) -> LoadError:
+    text = text.replace(_UNNAMED, f'"{file.displayname}"')
     return LoadError(f"{file.displayname}: {severity} YAML:\n\n{text}\n\n", LoadErrorReason.INVALID_YAML)
 
 
