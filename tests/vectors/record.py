@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("bst", help="the executable to ask")
     parser.add_argument("identifiers", nargs="*", help="as in the test ids, for example keys/scopes/all-of-a")
     arguments = parser.parse_args()
-    for path in find_recordings("keys", "kitchen-sink"):
+    for path in find_recordings("keys", "kitchen-sink", "desktop"):
         recording = load_recording(path)
         if arguments.identifiers and recording.identifier not in arguments.identifiers:
             continue
