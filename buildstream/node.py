@@ -421,9 +421,10 @@ class MappingNode(Node):
 
     def _assert_fully_composited(self) -> None:
         """Raises TRAILING_LIST_DIRECTIVE at a list directive that never met its list."""
-        from ._nodecomposition import assert_no_directives
+        if self.value:  # of many mappings of many elements there is nothing to look at
+            from ._nodecomposition import assert_no_directives
 
-        assert_no_directives(self)
+            assert_no_directives(self)
 
     def _find_path(self, node: Node) -> list[str | int] | None:
         """Keys and indices from this mapping to NODE, or to the original that NODE was copied from.

@@ -55,8 +55,13 @@ class SharedExpansion:
     _expanded: dict[tuple[str | None, ...], MappingNode] = field(default_factory=dict)
 
     def expanded(self, variables: Variables) -> MappingNode:
-        """The section with VARIABLES expanded; not to be changed by the caller."""
+        """The section with VARIABLES expanded; not to be changed by the caller.
+
+        Raises:
+            LoadError: TRAILING_LIST_DIRECTIVE, or what `Variables.expand` raises.
+        """
         if self._names is None:
+            self.node._assert_fully_composited()
             self._names = tuple(sorted(_references(self.node, set())))
         values = tuple([variables.get(name) for name in self._names])
         result = self._expanded.get(values)
@@ -147,7 +152,6 @@ class KindDefaults:
             node._assert_fully_composited()
             variables.expand(node)
         else:
-            self.environment.node._assert_fully_composited()
             node = self.environment.expanded(variables)
         # values may be lists as well: they enter the key, but no command can be run with them
         environment: dict[str, str] = node.strip_node_info()
@@ -164,7 +168,6 @@ class KindDefaults:
         own = element.get_mapping("public", None)
         if own is None or not own.value:
             rules = self.split_rules.expanded(variables)
-            rules._assert_fully_composited()
             shared = self._plain_public.get(id(rules))
             if shared is None:
                 shared = MappingNode.from_dict({"bst": {}})
@@ -199,7 +202,6 @@ class KindDefaults:
             node._assert_fully_composited()
             variables.expand(node)
             return read_sandbox(node)
-        self.sandbox.node._assert_fully_composited()
         shared = self.sandbox.expanded(variables)
         settings = self._plain_sandbox.get(id(shared))
         if settings is None:

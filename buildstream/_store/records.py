@@ -22,6 +22,8 @@ _MOST_RACES_LOST = 10  # against removals, until a write gives up
 
 Protecting = Callable[[], AbstractContextManager[None]]  # gives the block in which nothing is cleaned up
 
+_LEADING_ELSEWHERE = frozenset(("", ".", ".."))  # parts of a path
+
 
 class Records:
     """Named byte strings below one directory; names have components separated by slashes.
@@ -56,7 +58,7 @@ class Records:
         Raises:
             CASError: NAME leads outside of the directory.
         """
-        if not all(part not in ("", ".", "..") for part in name.split("/")) or "\0" in name:
+        if not _LEADING_ELSEWHERE.isdisjoint(name.split("/")) or "\0" in name:
             raise CASError(f"Invalid name '{name}' of a record in '{self.directory}'")
         return f"{self.directory}/{name}"
 
