@@ -143,7 +143,7 @@ class BuildElement(Element):
         if recorded in ("", current):
             if commands:
                 self.info(
-                    "Skipping configure-commands: an earlier build of this workspace has run them",
+                    "Skipping configure-commands: an earlier build has run them",
                     detail=f"To run them again: bst workspace reset --soft {self._host.full_name}",
                 )
             return
@@ -151,6 +151,17 @@ class BuildElement(Element):
             self.info("Running configure-commands again: they or the environment have changed")
         run_commands(sandbox, commands, root_read_only=True)
         sandbox._create_file(_PREPARED_MARKER, current)
+
+    def _configuration_mark(self) -> tuple[str, str] | None:
+        """The file below the build root that says that the directory is configured, and its content.
+
+        None if the element has nothing of the kind.
+        """
+        commands = self.__commands.get(_CONFIGURE_STEP)
+        marker = os.path.normpath(os.path.join(self.__command_subdir or "", _PREPARED_MARKER))
+        if commands is None or marker.startswith(("..", "/")):
+            return None
+        return marker, self.__configuration_digest(commands)
 
     def __configuration_digest(self, commands: list[str]) -> str:
         """Tells whether the directory is configured as it would be now."""

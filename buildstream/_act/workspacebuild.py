@@ -1,5 +1,7 @@
 """Builds of elements with a workspace that go on from the last one (keys specification 2.9)."""
 
+from dataclasses import replace
+
 from .._dataclass import dataclass
 from .._load.elementhost import ref_of_names
 from .._load.resolved import ResolvedElement, build_scope
@@ -8,6 +10,7 @@ from .._plan.artifactview import ArtifactView
 from .._plan.pipeline import Pipeline
 from .._store.treemerge import apply_changes
 from .artifacts import ArtifactCache
+from .workspacebuildtree import without_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,21 @@ def stage_workspace(
     """What a build of ELEMENT, which has a workspace, starts with.
 
     If the last build can be gone on from, that is its build tree with the changes made to the
-    sources since: these win over what the build made of them.
+    sources since: these win over what the build made of them.  If not, it is the sources, without
+    the build tree that the workspace may have been opened with.
 
     Args:
         sources: The tree of the workspace as it is now.
     """
+    staging = _go_on(artifacts, pipeline, element, sources)
+    if staging.is_incremental:
+        return staging
+    return replace(staging, tree=without_products(artifacts.cas, sources))
+
+
+def _go_on(
+    artifacts: ArtifactCache, pipeline: Pipeline, element: ResolvedElement, sources: Digest
+) -> WorkspaceStaging:
     last_build = element.sources[0].config.get_str("last_build", "")
     if not last_build:
         return WorkspaceStaging(sources)
@@ -38,11 +51,17 @@ def stage_workspace(
     if artifact is None:
         return WorkspaceStaging(sources, obstacle="the last one is not in the cache any more")
     buildtree, old_sources = artifact.buildtree, artifact.sources
-    if buildtree is None or old_sources is None:
+    # the first build of a workspace that was opened with a build tree finds it among the sources
+    is_laid = not artifact.was_workspaced
+    if not is_laid and (buildtree is None or old_sources is None):
         return WorkspaceStaging(sources, obstacle="the last one has kept no build tree")
     changed = _changed_dependency(artifact, pipeline, element)
     if changed is not None:
         return WorkspaceStaging(sources, obstacle=changed)
+    if is_laid:
+        return WorkspaceStaging(sources, is_incremental=True)
+    assert buildtree is not None
+    assert old_sources is not None
     if not (artifacts.cas.contains_tree(buildtree) and artifacts.cas.contains_tree(old_sources)):
         return WorkspaceStaging(
             sources, obstacle="the build tree of the last one is not in the cache any more"

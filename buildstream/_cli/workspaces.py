@@ -23,6 +23,7 @@ def workspace() -> None:
 @click.option("--no-checkout", is_flag=True, help="Use the directory as it is, write no sources into it")
 @force_option("Replace what is in the directory, or an open workspace of the element")
 @click.option("--track", is_flag=True, help="Look for newer versions of the sources first")
+@click.option("--use-buildtree", is_flag=True, help="Put what the cached build left over the sources")
 @click.option(
     "--directory", type=click.Path(file_okay=False), help="Where the workspace of the only element is"
 )
@@ -38,6 +39,7 @@ def open_(
     no_checkout: bool,
     force: bool,
     track: bool,
+    use_buildtree: bool,
     ignore_project_source_remotes: bool,
 ) -> None:
     """Opens a workspace for each of ELEMENTS: a directory with its sources, for you to change.
@@ -46,8 +48,13 @@ def open_(
     The directory is named after the element, below the working directory or what
     `workspacedir` in the user configuration says.
 
+    With --use-buildtree, the directory also gets all that the build of the
+    cached artifact has made, and the first build goes on from there.
+
     Nothing is overwritten without --force.
     """
+    if use_buildtree and no_checkout:
+        raise click.UsageError("--use-buildtree writes into the directory, which --no-checkout forbids")
 
     def run(invocation: Invocation) -> None:
         from .._commands.workspace_open import OpenOptions, open_workspaces
@@ -59,6 +66,7 @@ def open_(
             force=force,
             has_checkout=not no_checkout,
             tracks=track,
+            uses_buildtree=use_buildtree,
         )
         open_workspaces(invocation.app, elements, options)
 

@@ -2,7 +2,10 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
+from .._act.retention import WorkspaceProjects
+from .._act.workspacebuildtree import lay_buildtree
 from .._act.workspacestaging import replace_content, scratch_directory, stage_originals
 from .._dataclass import dataclass
 from .._exceptions import StreamError
@@ -11,10 +14,12 @@ from .._load.targets import classify
 from .._load.workspaceproject import WORKSPACE_PROJECT_FILE, add_owner, remove_owner
 from .._load.workspaces import changing_workspaces, workspace_at
 from .._model.message import MessageType
+from .._plan.artifactview import ArtifactView
 from .._plan.record import ElementRecord
+from ..buildelement import BuildElement
 from .app import App
 from .jobs import fetch_originals
-from .loading import LoadedTargets, check_resolved, element_names, load_names
+from .loading import LoadedTargets, check_resolved, element_names, load_names, query
 from .redirection import source_element
 from .workspaces import Removal, WorkspaceProject, names_to_reset, workspace_project
 
@@ -28,6 +33,7 @@ class OpenOptions:
     force: bool = False  # replaces open workspaces and the content of directories
     has_checkout: bool = True  # whether the sources are written into the directory
     tracks: bool = False  # whether newer refs are looked for before
+    uses_buildtree: bool = False  # whether what the cached artifact's build left is put over the sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class _Opening:
     directory: str  # absolute
     replaced: str | None = None  # directory of the workspace that the element has already
     keeps_owners: bool = False  # whether the other elements of the directory stay
+    artifact: ArtifactView | None = None  # whose build tree is wanted as well; it has one
 
     @property
     def name(self) -> str:
@@ -51,7 +58,8 @@ def open_workspaces(app: App, elements: Sequence[str], options: OpenOptions) -> 
 
     Raises:
         StreamError: `directory-with-multiple-elements`, `bad-directory`, `workspace-directory-failure`,
-            an element without sources or with a workspace, or something could not be fetched.
+            `missing-buildtree`, an element without sources or with a workspace, or something could
+            not be fetched.
         PipelineError: A source has no ref.
     """
     if options.tracks:
@@ -69,6 +77,8 @@ def open_workspaces(app: App, elements: Sequence[str], options: OpenOptions) -> 
     openings = _check(loaded, project, selected, options)
     if options.has_checkout:
         check_resolved(selected)
+        if options.uses_buildtree:
+            openings = _with_artifacts(app, loaded, openings)
         removal = _removal(project, openings)
         removal.check()
         removal.confirm(app, "Opening replaces everything in these directories:")
@@ -190,6 +200,39 @@ def _check_directory(opening: _Opening, *, is_any_content_fine: bool) -> None:
         )
 
 
+def _with_artifacts(app: App, loaded: LoadedTargets, openings: Sequence[_Opening]) -> list[_Opening]:
+    """OPENINGS with the cached artifacts, all of which have build trees."""
+    query(app, loaded, [opening.record.element for opening in openings], with_sources=False)
+    complaints = []
+    for opening in openings:
+        artifact = opening.record.artifact
+        buildtree = None if artifact is None else artifact.buildtree
+        if buildtree is None or not app.cas.contains_tree(buildtree):
+            complaints.append(opening)
+    if complaints:
+        names = ", ".join(f"'{opening.name}'" for opening in complaints)
+        raise StreamError(
+            f"No build tree is cached of {names}",
+            detail="\n".join(_how_to_get_buildtree(opening.record) for opening in complaints),
+            reason="missing-buildtree",
+        )
+    return [replace(opening, artifact=opening.record.artifact) for opening in openings]
+
+
+def _how_to_get_buildtree(record: ElementRecord) -> str:
+    name, artifact = record.element.full_name, record.artifact
+    build = f"bst --cache-buildtrees always build {name}"
+    pull = f"bst --pull-buildtrees artifact pull {name}"
+    if not record.element.plugin.BST_RUN_COMMANDS:
+        return f"{name} runs no commands that could leave one. Open it without --use-buildtree."
+    if artifact is None:
+        return f"{name} is not cached. To build it: {build}\nTo download it: {pull}"
+    if artifact.buildtree is None:
+        again = f"bst artifact delete {name} && {build}"
+        return f"{name} is cached, but its build kept no build tree. To build it again: {again}"
+    return f"The build tree of {name} was not downloaded. To do that: {pull}"
+
+
 # doing it
 
 
@@ -263,12 +306,30 @@ class _Opener:
                 f"Staging sources to {directory}", element=opening.record.label
             ):
                 stage_originals(opening.record.element, staged)
+            if opening.artifact is not None:
+                self._lay_buildtree(opening.record, opening.artifact, staged)
             keep = WORKSPACE_PROJECT_FILE if opening.keeps_owners else None
             if self._is_reset:
                 with self._app.messenger.activity(f"Removing workspace directory {directory}"):
                     replace_content(directory, staged, aside, keep=keep)
             else:
                 replace_content(directory, staged, aside, keep=keep)
+
+    def _lay_buildtree(self, record: ElementRecord, artifact: ArtifactView, staged: str) -> None:
+        """Puts what the build of ARTIFACT left over the sources."""
+        messenger, plugin = self._app.messenger, record.element.plugin
+        assert artifact.buildtree is not None
+        mark = plugin._configuration_mark() if isinstance(plugin, BuildElement) else None
+        if not artifact.is_success:
+            mark = None
+            messenger.send(
+                MessageType.WARN,
+                "Using the build tree of a failed build",
+                detail="The first build in the workspace runs the configure commands again.",
+                element=record.label,
+            )
+        with messenger.activity("Adding the build tree", element=record.label):
+            lay_buildtree(self._app.cas, artifact.buildtree, staged, {} if mark is None else dict([mark]))
 
     def _record(self, opening: _Opening) -> None:
         """Makes the directory known as a workspace."""
@@ -284,7 +345,10 @@ class _Opener:
             present = workspaces.pop(name, None)
             if present is not None and not self._force:
                 raise _already_open(name, project.directory_of(present))
-            workspaces[name] = workspace_at(project.directory, opening.directory)
+            last_build = None if opening.artifact is None else opening.artifact.strong_key
+            workspaces[name] = workspace_at(project.directory, opening.directory, last_build)
+        if last_build is not None:
+            WorkspaceProjects(self._app.paths.cache).note(project.directory)
         if opening.replaced is not None and opening.replaced != opening.directory:
             remove_owner(opening.replaced, project.owner(name))
         self._app.messenger.send(MessageType.INFO, f"Created a workspace for element {name}")

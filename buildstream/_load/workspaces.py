@@ -25,19 +25,20 @@ class Workspace:
     """What is recorded of one open workspace."""
 
     path: str  # absolute, or relative to the toplevel project
-    last_build: str | None = None  # strong key of the last build that left an artifact
+    # strong key of the last build that left an artifact, or of the one that it was opened with
+    last_build: str | None = None
 
     def directory(self, project_directory: str) -> str:
         """Its absolute path, for the toplevel project in PROJECT_DIRECTORY."""
         return os.path.normpath(os.path.join(project_directory, self.path))
 
 
-def workspace_at(project_directory: str, directory: str) -> Workspace:
+def workspace_at(project_directory: str, directory: str, last_build: str | None = None) -> Workspace:
     """A new workspace in the absolute DIRECTORY; one inside of the project may move with it."""
     inside = project_directory.rstrip("/") + "/"
     if directory.startswith(inside):
-        return Workspace(directory[len(inside) :])
-    return Workspace("." if directory == project_directory else directory)
+        return Workspace(directory[len(inside) :], last_build)
+    return Workspace("." if directory == project_directory else directory, last_build)
 
 
 def load_workspaces(project_directory: str) -> dict[str, Workspace]:

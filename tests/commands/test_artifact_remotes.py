@@ -323,12 +323,20 @@ def test_build_trees_come_only_when_asked_for(remotes: Remotes) -> None:
     space.bst("artifact", "pull", "--deps", "all", "hello.bst")
     result = space.bst("artifact", "push", "hello.bst", expect=255, environment={})
     assert "Push failed: buildtree of hello.bst is not cached" in result.stderr
+    # a workspace needs it before
+    open_ = ("workspace", "open", "--use-buildtree", "hello.bst")
+    result = space.bst(*open_, expect=255)
+    assert "was not downloaded. To do that: bst --pull-buildtrees artifact pull hello.bst" in result.stderr
+    assert not (space.project_directory / "hello").exists()
     # a shell that needs it gets it
     result = space.bst("shell", "--use-buildtree", "hello.bst", "--", "cat", "object.o")
     assert result.stdout == "object\n"
     result = space.bst("--pull-buildtrees", "artifact", "pull", "hello.bst")
     assert "Pulled artifact" not in result.stderr
     assert "already has artifact" in space.bst("artifact", "push", "hello.bst").stderr
+    space.bst(*open_)
+    assert space.read("hello/object.o") == "object\n"
+    assert "Incremental build" in space.bst("build", "hello.bst").stderr
 
 
 def test_checkout_pulls_what_it_needs(remotes: Remotes) -> None:
