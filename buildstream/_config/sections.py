@@ -1,6 +1,7 @@
 """Sections of the user configuration, from nodes to values."""
 
 from .._load.settings import ProjectOverride
+from .._model.messageformat import MessageFormatError, split_message_format
 from .._remotespec import (
     CacheSettings,
     PathExpansion,
@@ -107,8 +108,18 @@ def logging_config(node: MappingNode) -> LoggingConfig:
         message_lines=node.get_int("message-lines"),
         throttle_ui_updates=node.get_bool("throttle-ui-updates"),
         element_format=node.get_str("element-format"),
-        message_format=node.get_str("message-format"),
+        message_format=_message_format(node.get_scalar("message-format")),
     )
+
+
+def _message_format(node: ScalarNode) -> str:
+    """Raises LoadError where the format can't be understood."""
+    text = node.as_str()
+    try:
+        split_message_format(text)
+    except MessageFormatError as error:
+        raise invalid(node, f"Invalid logging.message-format: {error}") from None
+    return text
 
 
 def remote_execution(

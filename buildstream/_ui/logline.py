@@ -1,15 +1,13 @@
 """Messages as log lines, after the format that the user configuration gives."""
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 
 from .._dataclass import dataclass
-from .._exceptions import LoadError
 from .._model.message import ElementLabel, Message, MessageType
+from .._model.messageformat import split_message_format
 from .._tasklog import brief_key, format_duration, indent_lines
-from ..exceptions import LoadErrorReason
 from .style import (
     ACTION_PROFILES,
     DETAIL,
@@ -48,7 +46,7 @@ class LogLineRenderer:
     """Renders messages; the same message may be rendered by several, with and without colours."""
 
     def __init__(self, options: LogOptions, *, colors: bool) -> None:
-        """Raises LoadError if the message format names an unknown token."""
+        """Raises MessageFormatError if the message format can't be understood."""
         self._options = options
         self._paint: Paint = choose_paint(colors=colors)
         self._parts = self._compile(options.message_format)
@@ -79,10 +77,8 @@ class LogLineRenderer:
         for literal, token in split_message_format(message_format):
             if token is None:
                 parts.append(_constant(self._paint(literal, LABEL)))
-            elif token in renderers:
-                parts.append(renderers[token])
             else:
-                raise _format_error(f"'{token}' is not a valid log variable name.")
+                parts.append(renderers[token])
         return parts
 
     def _render_time(self, text: str) -> str:
@@ -169,33 +165,6 @@ class LogLineRenderer:
         return log_path.removeprefix(directory)
 
 
-def split_message_format(message_format: str) -> list[tuple[str, str | None]]:
-    """MESSAGE_FORMAT as pairs of literal text and None, or of "" and the name of a token.
-
-    Raises LoadError for a percent sign that begins neither `%%` nor `%{token}`.
-    """
-    segments: list[tuple[str, str | None]] = []
-    literal = ""
-    position = 0
-    for match in re.finditer(r"%(?:(%)|\{([^}]*)\})?", message_format):
-        literal += message_format[position : match.start()]
-        position = match.end()
-        if match.group(1) is not None:
-            literal += "%"
-            continue
-        if match.group(2) is None:
-            rest = message_format[match.start() :]
-            raise _format_error(f"'{rest}' could not be parsed into a valid logging format.")
-        if literal:
-            segments.append((literal, None))
-            literal = ""
-        segments.append(("", match.group(2)))
-    literal += message_format[position:]
-    if literal:
-        segments.append((literal, None))
-    return segments
-
-
 def indented(text: str) -> str:
     """TEXT with four blanks before each line that is not empty, as `textwrap.indent` gives it."""
     return "".join(f"    {line}" if line.strip() else line for line in text.splitlines(keepends=True))
@@ -230,7 +199,3 @@ def _microseconds(seconds: float) -> str:
 
 def _constant(text: str) -> Callable[[Message], str]:
     return lambda _message: text
-
-
-def _format_error(message: str) -> LoadError:
-    return LoadError(f"Invalid logging.message-format: {message}", LoadErrorReason.INVALID_DATA)

@@ -94,5 +94,6 @@ def test_message_format_is_checked(built: TestSpace, tmp_path: Path) -> None:
     path.write_text('logging:\n  message-format: "%{color}"\n')
     stderr = built.bst("--config", str(path), "show", "plain.bst", expect=255).stderr
     assert stderr.startswith(
-        "\nError loading user configuration: Invalid logging.message-format: 'color' is not a valid"
+        f"\nError loading user configuration: {path} [line 2 column 18]: "
+        "Invalid logging.message-format: 'color' is not a valid log variable name."
     )
