@@ -3,8 +3,8 @@
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import click
@@ -199,7 +199,8 @@ def _serve(settings: "ServerSettings") -> int:
     from .._server.server import ArtifactServer
 
     log = line_log()
-    ended = threading.Event()
+    # not an Event: setting it in the handler would wait for a lock that the waiting thread may just hold
+    ended: SimpleQueue[None] = SimpleQueue()
     count = 0
 
     def end(_number: int, _frame: object) -> None:
@@ -207,7 +208,7 @@ def _serve(settings: "ServerSettings") -> int:
         count += 1
         if count > 1:
             os._exit(_FAILURE)
-        ended.set()
+        ended.put(None)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
@@ -217,7 +218,7 @@ def _serve(settings: "ServerSettings") -> int:
     if server.is_open_to_all:
         log("warning: Everybody who reaches the server may push: think of --tokens or --client-certs")
     _notify("READY=1")
-    ended.wait()
+    ended.get()
     log("Stopping")
     _notify("STOPPING=1")
     server.stop()
