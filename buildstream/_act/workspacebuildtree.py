@@ -6,7 +6,6 @@ have in a sandbox, and everything that the build made is a second younger.  Both
 whatever is edited afterwards is younger still.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import DirectoryEntry, FileEntry, TreeDirectory
 from .._store.cas import Cas
 from .._store.extract import copy_file
+from .._store.filedigest import digest_of_known_file
 from .._store.layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 
 # In the workspace: names the products of the build, so that a build from scratch can leave them out.
@@ -122,11 +122,7 @@ def _is_same(entry: FileEntry, place: str) -> bool:
         return False
     if bool(status.st_mode & stat.S_IXUSR) != entry.is_executable:
         return False
-    digest = hashlib.sha256()
-    with open(place, "rb", buffering=0) as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest() == entry.digest.hash
+    return digest_of_known_file(place, status.st_size) == entry.digest
 
 
 def _make_way(place: str) -> bool:

@@ -1,12 +1,12 @@
 """Finding out whether an extracted tree is still what it was when it got its name."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
 
 from .._model.digest import Digest
 from .._model.tree import FileEntry, TreeDirectory
+from .filedigest import digest_of_file
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS
 
 
@@ -29,7 +29,7 @@ def is_tree_sound(root: str, digest: Digest, read_directory: Callable[[Digest], 
                 return False
             if status.st_ctime_ns > checked_ns:
                 suspects.append((path, entry.digest))
-        if not all(_sha256_of_file(path) == expected.hash for path, expected in suspects):
+        if not all(digest_of_file(path).hash == expected.hash for path, expected in suspects):
             return False
         if suspects:
             mtime_ns = os.lstat(root).st_mtime_ns
@@ -59,11 +59,3 @@ def _has_attributes(status: os.stat_result, entry: FileEntry) -> bool:
         and status.st_mode == stat.S_IFREG | mode
         and status.st_mtime_ns == mtime_ns
     )
-
-
-def _sha256_of_file(path: str) -> str:
-    with open(path, "rb", buffering=0) as file:
-        checksum = hashlib.sha256()
-        while chunk := file.read(1 << 20):
-            checksum.update(chunk)
-    return checksum.hexdigest()
