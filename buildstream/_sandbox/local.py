@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Protocol
 
-from .._model.digest import Digest
+from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas_directory import CasDirectory
 from .._store.merged_layers import merge_layers
 from ..sandbox import Sandbox, _SandboxFlags
@@ -17,7 +17,7 @@ from .client import LaunchError, LaunchSpec
 from .copied import CopiedRoot
 from .diagnosis import check_platform
 from .environment import SandboxEnvironment
-from .overlay import OverlayRoot
+from .overlay import OverlayContent, OverlayRoot
 from .probe import RootMethod, SandboxCapabilities
 from .protection import MOUNT_POINTS, WriteProtection, protect_all_but
 
@@ -150,7 +150,13 @@ class LocalSandbox(Sandbox):
             else:
                 path = cas.extracted_tree(layer)
             layers.append(path)
-        return OverlayRoot(cas, directory, layers, protection)
+        if not layers:  # an overlay needs one
+            layers.append(cas.extracted_tree(EMPTY_DIGEST))
+        under = {}
+        if plan.changes is not None:
+            under = {path: self._virtual._digest_under(path) for path in protection.writable}
+        content = OverlayContent(tuple(layers), plan.changes, under)
+        return OverlayRoot(cas, directory, content, protection)
 
     def _view(
         self,

@@ -1,23 +1,40 @@
 """Roots made by laying stored trees over each other: nothing is copied, changes go aside."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 
+from .._dataclass import dataclass
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas import Cas
+from .._store.private_tree import PrivateFiles
 from ..utils import BST_ARBITRARY_TIMESTAMP
 from .bwrap import HostMount
 from .protection import WriteProtection, make_parents_accessible
 
 
-def make_overlay_directories(directory: str) -> None:
-    """Fills DIRECTORY with what a mount in there needs."""
-    for name in ("root", "upper", "work"):
+def make_overlay_directories(directory: str, *, has_upper: bool = False) -> None:
+    """Fills DIRECTORY with what a mount in there needs; it may have the upper directory already."""
+    for name in ("root", "work"):
         os.mkdir(os.path.join(directory, name))
-    # the merged root shows the attributes of this directory
-    upper = os.path.join(directory, "upper")
-    os.chmod(upper, 0o755)
-    os.utime(upper, (BST_ARBITRARY_TIMESTAMP, BST_ARBITRARY_TIMESTAMP))
+    if not has_upper:
+        upper = os.path.join(directory, "upper")
+        os.mkdir(upper)
+        # the merged root shows the attributes of this directory
+        os.chmod(upper, 0o755)
+        os.utime(upper, (BST_ARBITRARY_TIMESTAMP, BST_ARBITRARY_TIMESTAMP))
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayContent:
+    """What an overlay shows at first.
+
+    The changes start in the upper directory, as if a command had made them: there, files have
+    one name, and directories can be renamed without copying.
+    """
+
+    layers: tuple[str, ...]  # absolute paths of extracted trees, bottom first, at most 400
+    changes: Digest | None  # a tree over them that nobody else needs
+    under: Mapping[str, Digest]  # what writable paths show without the changes
 
 
 class OverlayRoot:
@@ -26,18 +43,24 @@ class OverlayRoot:
     Args:
         cas: The store that captured files go to.
         directory: Empty, on the file system of the store.
-        layers: Absolute paths of extracted trees, bottom first, at most 400.
+        content: What it shows.
         protection: How it is divided.
     """
 
     mounts: tuple[HostMount, ...] = ()
 
-    def __init__(self, cas: Cas, directory: str, layers: Sequence[str], protection: WriteProtection) -> None:
-        make_overlay_directories(directory)
+    def __init__(
+        self, cas: Cas, directory: str, content: OverlayContent, protection: WriteProtection
+    ) -> None:
         self._cas = cas
         self._upper = os.path.join(directory, "upper")
+        self._content = content
+        self._private: PrivateFiles | None = None
+        if content.changes is not None:
+            self._private = cas.extract_private(content.changes, self._upper)
+        make_overlay_directories(directory, has_upper=content.changes is not None)
         self.path = os.path.join(directory, "root")
-        self.layers: tuple[str, ...] | None = tuple(layers)
+        self.layers: tuple[str, ...] | None = content.layers
         # by the launcher: it takes a third of the time that bubblewrap needs for the same
         self.read_only = tuple(os.path.join("root", path) for path in protection.mountable_siblings())
 
@@ -53,7 +76,14 @@ class OverlayRoot:
             return base
         if not os.path.isdir(changed) or os.path.islink(changed):
             return EMPTY_DIGEST  # the directory was removed, or replaced by something else
-        digest = self._cas.capture_overlay(base, changed, mtimes=mtimes, consume=True)
+        digest = self._cas.capture_overlay(
+            self._content.under.get(path, base),
+            changed,
+            before=base,
+            private=self._private,
+            mtimes=mtimes,
+            consume=True,
+        )
         if base == EMPTY_DIGEST and path:
             # all of it is here: whoever stages this tree need not extract it
             self._cas.adopt_tree(digest, changed)

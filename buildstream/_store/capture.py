@@ -11,10 +11,19 @@ from .._model.tree import DirectoryEntry, FileEntry, TreeDirectory, encode_direc
 from .bulk import WORTHWHILE
 from .layout import cas_error
 from .objects import ObjectStore
+from .private_tree import PrivateFiles
 from .scan import Scan, ScannedDirectory
 
 # Below this size the work of the interpreter, which threads can't share, outweighs hashing.
 _THREADED_SIZE_BYTES = 256 * 1024
+
+
+class CaptureBase(NamedTuple):
+    """What the upper directory of an overlay is a change of."""
+
+    digest: Digest  # the tree under it
+    before: Digest | None = None  # what the overlay showed at first, if that was not just the tree
+    private: PrivateFiles | None = None  # the files that were in the upper directory at first
 
 
 def capture_directory(objects: ObjectStore, path: str, *, mtimes: bool, consume: bool) -> Digest:
@@ -25,7 +34,7 @@ def capture_directory(objects: ObjectStore, path: str, *, mtimes: bool, consume:
 def capture_overlay(
     objects: ObjectStore,
     read_directory: Callable[[Digest], TreeDirectory],
-    base: Digest | None,
+    base: CaptureBase,
     upper_path: str,
     *,
     mtimes: bool,
@@ -51,10 +60,15 @@ class _Capture:
         self._scan = scan
         self._mtimes = mtimes
         self._consume = consume
+        self._private: PrivateFiles | None = None
 
-    def run(self, path: str, base: Digest | None) -> Digest:
+    def run(self, path: str, base: CaptureBase | None) -> Digest:
         try:
-            self._scan.run(path, base)
+            if base is None:
+                self._scan.run(path)
+            else:
+                self._private = base.private
+                self._scan.run(path, base.digest, base.before)
             return self._encode(self._store_files())
         finally:
             self._scan.restore_modes()
@@ -67,6 +81,8 @@ class _Capture:
             entries: list[FileEntry] = []
             stored.append(entries)
             found += [_FoundFile(f"{directory.path}/{name}", name, entries) for name in directory.files]
+        if self._private is not None:
+            found = [file for file in found if not self._is_unchanged(file, self._private)]
         if len(found) >= WORTHWHILE and not self._consume:
             found = self._store_many(found)
         large = [file for file in found if not self._store_file(file, may_defer=True)]
@@ -81,6 +97,15 @@ class _Capture:
             for file in large:
                 self._store_file(file)
         return stored
+
+    @staticmethod
+    def _is_unchanged(file: _FoundFile, private: PrivateFiles) -> bool:
+        """Whether a file is as it was before, so that its entry is known and now noted."""
+        entry = private.unchanged(os.lstat(file.path))
+        if entry is None:
+            return False
+        file.entries.append(entry if entry.name == file.name else entry._replace(name=file.name))
+        return True
 
     def _store_many(self, found: list[_FoundFile]) -> list[_FoundFile]:
         """Stores small files by several processes; those that are left to do."""
@@ -136,9 +161,10 @@ class _Capture:
                 None,
                 mtime_ns,
             )
-            digest = _unchanged_base(scanned, captured)
+            merged = _merged(scanned, captured)
+            digest = _unchanged(scanned, merged)
             if digest is None:
-                digest = self._objects.add_bytes(encode_directory(_merged(scanned, captured)))
+                digest = self._objects.add_bytes(encode_directory(merged))
             if scanned.parent >= 0:
                 subdirectories[scanned.parent].append(DirectoryEntry(scanned.name, digest))
         assert digest is not None, "a scan has at least its root"
@@ -175,19 +201,16 @@ def _merged(scanned: ScannedDirectory, captured: TreeDirectory) -> TreeDirectory
     )
 
 
-def _unchanged_base(scanned: ScannedDirectory, captured: TreeDirectory) -> Digest | None:
-    """The digest of the base, if the captured changes amount to nothing."""
-    if scanned.base_digest is None:
+def _unchanged(scanned: ScannedDirectory, merged: TreeDirectory) -> Digest | None:
+    """The digest that the directory had before, if the changes amount to nothing."""
+    before = scanned.before
+    if before is None:
         return None
-    base = scanned.base
-    names = {entry.name for entries in base[:3] for entry in entries}
-    is_same = (
-        scanned.removed.isdisjoint(names)
-        and set(base.files).issuperset(captured.files)
-        and set(base.directories).issuperset(captured.directories)
-        and set(base.symlinks).issuperset(captured.symlinks)
+    was, now = before.content[:3], merged[:3]
+    is_same = all(
+        len(ours) == len(theirs) and set(ours) == set(theirs) for ours, theirs in zip(was, now, strict=True)
     )
-    return scanned.base_digest if is_same else None
+    return before.digest if is_same else None
 
 
 def require_directory(path: str) -> None:

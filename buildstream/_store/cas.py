@@ -9,7 +9,7 @@ from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .._model.tree import FileEntry, TreeDirectory
 from .adopt import TreeAdopter
 from .batchwriter import Content
-from .capture import capture_directory, capture_overlay, require_directory
+from .capture import CaptureBase, capture_directory, capture_overlay, require_directory
 from .cleanup import Cleaner, RecordSet
 from .completeness import CompleteTrees
 from .directories import DirectoryStore
@@ -19,6 +19,7 @@ from .flushing import Flusher, last_flush_ns
 from .layout import StoreLayout, storage_errors
 from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
+from .private_tree import PrivateFiles, extract_private
 from .sessions import Session, StoreLock
 from .statcache import digest_directory
 from .trash import discard, empty_trash
@@ -325,7 +326,14 @@ class Cas:
         return digest_directory(self._objects, self._layout.stats, path, mtimes=mtimes)
 
     def capture_overlay(
-        self, base: Digest | None, upper_path: str, *, mtimes: bool = False, consume: bool = False
+        self,
+        base: Digest | None,
+        upper_path: str,
+        *,
+        before: Digest | None = None,
+        private: PrivateFiles | None = None,
+        mtimes: bool = False,
+        consume: bool = False,
     ) -> Digest:
         """Stores a tree with the changes that the upper directory of an overlay holds.
 
@@ -335,6 +343,9 @@ class Cas:
         Args:
             base: The tree under the overlay; None is an empty one.
             upper_path: The upper directory, of an overlay mounted with `userxattr`.
+            before: What the overlay showed before the changes: the base, unless the upper
+                directory had content then.
+            private: What files were in the upper directory before.
             mtimes: As for `import_directory`, for what is in the upper directory.
             consume: As for `add_file`; files with several names are copied.
 
@@ -345,7 +356,7 @@ class Cas:
         return capture_overlay(
             self._objects,
             self.read_directory,
-            EMPTY_DIGEST if base is None else base,
+            CaptureBase(EMPTY_DIGEST if base is None else base, before, private),
             upper_path,
             mtimes=mtimes,
             consume=consume,
@@ -364,16 +375,17 @@ class Cas:
         """
         return self._extractor.extract(digest)
 
-    def extract_private(self, digest: Digest, path: str) -> None:
+    def extract_private(self, digest: Digest, path: str) -> PrivateFiles:
         """Builds the tree DIGEST at PATH, which must not exist, for the caller alone.
 
         As `extracted_tree`, but the files are copies: each has one name, and no
-        file of another tree has its inode.
+        file of another tree has its inode.  They may be changed; what this gives
+        tells which of them were not.
 
         Raises:
             CASError: A blob is missing or corrupt, or the disk is full.
         """
-        self._extractor.extract_private(digest, path)
+        return extract_private(self._objects, self.read_directory, digest, path)
 
     def adopt_tree(self, digest: Digest, path: str) -> bool:
         """Makes a directory just captured with consume=True the extracted tree of its digest.

@@ -222,6 +222,10 @@ class CasDirectory(Directory):
         """
         return self._history.plan()
 
+    def _digest_under(self, path: str) -> Digest:
+        """What the layers of the staging plan show at the absolute PATH without its changes."""
+        return self._history.digest_under(path)
+
     def _attach_pending(self, path: str, resolve: Callable[[], Digest]) -> None:
         """Replaces the content of a directory by a tree that is not known yet.
 

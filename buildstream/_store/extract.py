@@ -70,16 +70,6 @@ class TreeExtractor:
                 discard(self._layout, temporary)
         return target
 
-    def extract_private(self, digest: Digest, path: str) -> None:
-        """Builds the tree DIGEST at PATH, which does not exist, of copies that nobody else uses.
-
-        Raises:
-            CASError: A blob is absent or corrupt, or the disk refuses.
-        """
-        with storage_errors("extract", path):
-            os.mkdir(path, DIRECTORY_MODE)
-            self._build(digest, path, is_shared=False)
-
     def publish(self, digest: Digest, built: str) -> bool:
         """Renames a finished tree to its place; False, and it stays, if another process did so before.
 
@@ -120,10 +110,9 @@ class TreeExtractor:
             return True  # a store that can only be read is not cleaned up either
         return True
 
-    def _build(self, digest: Digest, root: str, *, is_shared: bool = True) -> None:
+    def _build(self, digest: Digest, root: str) -> None:
         needs_chmod = stat.S_IMODE(os.lstat(root).st_mode) != DIRECTORY_MODE  # because of the umask
-        # objects that are part of this tree; None if nothing may be linked
-        linked: set[tuple[str, bool]] | None = set() if is_shared else None
+        linked: set[tuple[str, bool]] = set()  # objects that are part of this tree
         finished: list[tuple[str, int]] = []  # parents before children
         waiting = [(root, digest)]
         while waiting:
@@ -143,9 +132,9 @@ class TreeExtractor:
                 os.chmod(path, DIRECTORY_MODE)
             os.utime(path, ns=(mtime_ns, mtime_ns))
 
-    def _place_file(self, entry: FileEntry, path: str, linked: set[tuple[str, bool]] | None) -> None:
+    def _place_file(self, entry: FileEntry, path: str, linked: set[tuple[str, bool]]) -> None:
         key = (entry.digest.hash, entry.is_executable)
-        if linked is not None and entry.mtime_ns is None and entry.digest.size and key not in linked:
+        if entry.mtime_ns is None and entry.digest.size and key not in linked:
             linked.add(key)
             if self._objects.try_link(entry.digest, path, executable=entry.is_executable):
                 return
@@ -154,8 +143,8 @@ class TreeExtractor:
         copy_file(source, path, mode=mode, mtime_ns=MTIME_NS if entry.mtime_ns is None else entry.mtime_ns)
 
 
-def copy_file(source: str, target: str, *, mode: int, mtime_ns: int | None) -> None:
-    """Copies SOURCE to the new file TARGET.
+def copy_file(source: str, target: str, *, mode: int, mtime_ns: int | None) -> os.stat_result:
+    """Copies SOURCE to the new file TARGET; gives the status of that.
 
     Args:
         source: A regular file.
@@ -173,6 +162,7 @@ def copy_file(source: str, target: str, *, mode: int, mtime_ns: int | None) -> N
             os.fchmod(descriptor, mode)
             if mtime_ns is not None:
                 os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+            return os.fstat(descriptor)
         finally:
             os.close(descriptor)
 

@@ -5,15 +5,23 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import field
+from typing import NamedTuple
 
 from .._dataclass import dataclass
 from .._exceptions import CASError
 from .._model.digest import Digest
-from .._model.tree import DirectoryEntry, SymlinkEntry, TreeDirectory
+from .._model.tree import SymlinkEntry, TreeDirectory
 from .layout import storage_errors
 
 _OPAQUE_ATTRIBUTE = "user.overlay.opaque"
 _NOTHING = TreeDirectory()
+
+
+class KnownDirectory(NamedTuple):
+    """A directory of the store."""
+
+    digest: Digest
+    content: TreeDirectory
 
 
 @dataclass(slots=True)
@@ -29,6 +37,7 @@ class ScannedDirectory:
     removed: set[str] = field(default_factory=set)  # special files, as whiteouts: they hide what is below
     base_digest: Digest | None = None  # what lies under it in the overlay
     base: TreeDirectory = _NOTHING
+    before: KnownDirectory | None = None  # what was here, of the overlay as it was first
 
 
 class Scan:
@@ -45,17 +54,18 @@ class Scan:
         self._changed_modes: list[tuple[str, int]] = []
         self.directories: list[ScannedDirectory] = []
 
-    def run(self, path: str, base_digest: Digest | None = None) -> None:
+    def run(self, path: str, base: Digest | None = None, before: Digest | None = None) -> None:
         """Reads the directory at PATH with all below it.
 
         Args:
             path: A host directory.
-            base_digest: For an overlay: the tree that PATH lies upon.
+            base: For an overlay: the tree that PATH lies upon.
+            before: What it showed at first, if that was not just the base.
 
         Raises:
             CASError: Something can't be read, or has a name that is not UTF-8.
         """
-        self.directories.append(self._new(path, -1, "", base_digest))
+        self.directories.append(self._new(path, -1, "", (base, before or base)))
         for position, directory in enumerate(self.directories):  # the list grows meanwhile
             with storage_errors("capture", directory.path):
                 self._read(directory, position)
@@ -66,11 +76,20 @@ class Scan:
             with suppress(OSError):
                 os.chmod(path, mode)
 
-    def _new(self, path: str, parent: int, name: str, base_digest: Digest | None) -> ScannedDirectory:
+    def _new(
+        self, path: str, parent: int, name: str, known: tuple[Digest | None, Digest | None]
+    ) -> ScannedDirectory:
+        """A directory to be read; KNOWN is what lies under it, and what was there at first."""
+        base, before = known
         directory = ScannedDirectory(path, parent, name)
-        if base_digest is not None and self._read_directory is not None and not _is_opaque(path):
-            directory.base_digest = base_digest
-            directory.base = self._read_directory(base_digest)
+        if self._read_directory is None or (base is not None and _is_opaque(path)):
+            return directory
+        if base is not None:
+            directory.base_digest = base
+            directory.base = self._read_directory(base)
+        if before is not None:
+            content = directory.base if before == base else self._read_directory(before)
+            directory.before = KnownDirectory(before, content)
         return directory
 
     def _read(self, directory: ScannedDirectory, position: int) -> None:
@@ -81,7 +100,8 @@ class Scan:
                 os.chmod(directory.path, status.st_mode & 0o7777 | 0o500)
                 self._changed_modes.append((directory.path, stat.S_IMODE(status.st_mode)))
 
-        bases = {entry.name: entry for entry in directory.base.directories}
+        bases = dict(directory.base.directories)
+        befores = dict(directory.before.content.directories) if directory.before else {}
         with os.scandir(directory.path) as entries:
             for entry in entries:
                 name = entry.name
@@ -94,15 +114,10 @@ class Scan:
                 elif entry.is_file():
                     directory.files.append(name)
                 elif entry.is_dir():
-                    self.directories.append(
-                        self._new(entry.path, position, name, _digest_of(bases.get(name)))
-                    )
+                    known = (bases.get(name), befores.get(name))
+                    self.directories.append(self._new(entry.path, position, name, known))
                 else:
                     directory.removed.add(name)
-
-
-def _digest_of(entry: DirectoryEntry | None) -> Digest | None:
-    return entry.digest if entry is not None else None
 
 
 def check_utf8(text: str, path: str) -> None:

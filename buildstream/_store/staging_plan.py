@@ -13,9 +13,12 @@ class StagingPlan:
     """Trees that, laid over each other, are exactly a directory."""
 
     layers: tuple[Digest, ...]  # bottom to top, each once; none for an empty directory
-    # Layers that hold what belongs to this directory alone, such as the sources of a
-    # build: programs that look at link counts and inode numbers are let loose on them.
+    # Layers that hold what belongs to this directory alone: programs that look at link counts
+    # and inode numbers are let loose on them.
     private: frozenset[Digest] = frozenset()
+    # Over all layers: what belongs to this directory alone since the mark, such as the sources of
+    # a build.  None if there is nothing, or if it is in the layers.
+    changes: Digest | None = None
 
 
 class _Inexpressible(Exception):
@@ -43,7 +46,10 @@ class LayerHistory:
     def begin_layer(self) -> None:
         """To be called before a whole tree is imported at the root."""
         if self.root.tree.is_changed:
-            self._layers = self._current()
+            self._layers, changes = self._current()
+            if changes is not None:
+                self._layers.append(changes)
+                self._private.add(changes)
         if len(self._layers) >= LAYERS_AT_MOST - 1:  # one more may be needed for other changes
             self._layers = self._whole()
         self.root.tree.is_recording = False
@@ -69,32 +75,62 @@ class LayerHistory:
         """The plan for the directory as it is now."""
         if self.root.is_empty():
             return StagingPlan(())
-        layers = tuple(self._current())
-        return StagingPlan(layers, frozenset(self._private.intersection(layers)))
+        layers, changes = self._current()
+        return StagingPlan(tuple(layers), frozenset(self._private.intersection(layers)), changes)
+
+    def digest_under(self, path: str) -> Digest:
+        """What the layers of the plan, without its changes, show at PATH; no directory is an empty one.
+
+        Only while the plan has changes.  O(directories that have changed since the mark).
+        """
+        tree = self.root.tree
+        view = tree.view_at_mark(self.root)
+        for name in filter(None, path.split("/")):
+            entry = tree.entries_of(view).get(name)
+            if not isinstance(entry, (DirectoryEntry, DirectoryNode)):
+                return EMPTY_DIGEST
+            view = tree.view_at_mark(entry)
+        return _store_view(tree, view)
 
     def _whole(self) -> list[Digest]:
         """The directory as it is now as one layer."""
         digest = self.root.compute_digest()
         return [] if digest == EMPTY_DIGEST else [digest]
 
-    def _current(self) -> list[Digest]:
-        """The layers with one more for what changed since the mark."""
+    def _current(self) -> tuple[list[Digest], Digest | None]:
+        """The layers, and what changed since the mark as a tree over them."""
         if not self.root.tree.is_changed:
-            return list(self._layers)
+            return list(self._layers), None
         try:
             delta = _store_delta(self.root)
         except _Inexpressible:
-            return self._whole()
-        if delta is None:
-            return list(self._layers)
-        if delta not in self._layers:
-            self._private.add(delta)
-        return [*(digest for digest in self._layers if digest != delta), delta]
+            return self._whole(), None
+        if delta in self._layers:
+            return [*(digest for digest in self._layers if digest != delta), delta], None
+        return list(self._layers), delta
 
 
 def _store_delta(root: DirectoryNode) -> Digest | None:
     """Stores a tree with all that ROOT has and did not have at the mark; None if that is nothing."""
     return _Difference(root.tree).store(root.tree.view_at_mark(root), root.tree.view(root))
+
+
+def _store_view(tree: Tree, view: View) -> Digest:
+    """The digest of a directory as it was at the mark; directories that had none yet are stored."""
+    digest, _ = view
+    if digest is not None:
+        return digest
+    files: list[FileEntry] = []
+    directories: list[DirectoryEntry] = []
+    symlinks: list[SymlinkEntry] = []
+    for name, entry in tree.entries_of(view).items():
+        if isinstance(entry, (DirectoryEntry, DirectoryNode)):
+            directories.append(DirectoryEntry(name, _store_view(tree, tree.view_at_mark(entry))))
+        elif isinstance(entry, FileEntry):
+            files.append(entry)
+        else:
+            symlinks.append(entry)
+    return tree.cas.add_directory(TreeDirectory(tuple(files), tuple(directories), tuple(symlinks)))
 
 
 class _Difference:

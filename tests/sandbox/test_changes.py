@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from buildstream._sandbox.local import LocalSandbox
 from buildstream._sandbox.probe import RootMethod
 from buildstream.sandbox import SandboxCommandError
 from tests.sandbox.conftest import BUILD_ROOT, INSTALL_ROOT, PROGRAMS, SandboxRig
@@ -93,6 +94,98 @@ def test_replaced_directory_loses_its_old_content(rig: SandboxRig) -> None:
         pass
     rig.output("rm -r d; mkdir d; touch d/new", sandbox=sandbox)
     assert list(sandbox.get_virtual_directory().open_directory(BUILD_ROOT[1:] + "/d")) == ["new"]
+
+
+SOURCES = {"top": "t\n", "a/one": "1\n", "a/deep/two": "2\n", "b/same": "s\n", "c/same": "s\n"}
+
+
+@pytest.fixture
+def with_sources(rig: SandboxRig) -> LocalSandbox:
+    """A sandbox with files in the build root."""
+    sandbox = rig.sandbox()
+    root = sandbox.get_virtual_directory()
+    for path, text in SOURCES.items():
+        place = root.open_directory(f"{BUILD_ROOT[1:]}/{path.rpartition('/')[0]}", create=True)
+        with place.open_file(path.rpartition("/")[2], mode="w") as file:
+            file.write(text)
+    return sandbox
+
+
+def contents(sandbox: LocalSandbox, path: str = BUILD_ROOT) -> dict[str, str | None]:
+    """The text of each file, None for each directory."""
+    directory = sandbox.get_virtual_directory().open_directory(path[1:])
+    found: dict[str, str | None] = {}
+    for name in directory.list_relative_paths():
+        found[name] = None
+        if directory.isfile(name):
+            with directory.open_file(name) as file:
+                found[name] = file.read()
+    return found
+
+
+def test_directories_of_sources_can_be_renamed(rig: SandboxRig, with_sources: LocalSandbox) -> None:
+    """By rename(2), which which must not answer that they are on another file system."""
+    rig.output(
+        f"""
+        move() {{ before=$(stat -c %i $1); mv $1 $2; test $(stat -c %i $2) = $before; }}
+        move a moved
+        move b {INSTALL_ROOT}/b
+        """,
+        sandbox=with_sources,
+    )
+    assert contents(with_sources) == {
+        "top": "t\n",
+        "c": None,
+        "c/same": "s\n",
+        "moved": None,
+        "moved/one": "1\n",
+        "moved/deep": None,
+        "moved/deep/two": "2\n",
+    }
+    assert contents(with_sources, INSTALL_ROOT) == {"b": None, "b/same": "s\n"}
+
+
+def test_what_commands_do_to_sources_comes_back(rig: SandboxRig, with_sources: LocalSandbox) -> None:
+    rig.output(
+        "rm a/one; echo 3 > a/three; mv b x; mv c b; mv x c; echo more >> c/same; rm -r a/deep;"
+        " mkdir a/deep; chmod +x top; ln top linked",
+        sandbox=with_sources,
+    )
+    assert contents(with_sources) == {
+        "top": "t\n",
+        "linked": "t\n",
+        "a": None,
+        "a/three": "3\n",
+        "a/deep": None,
+        "b": None,
+        "b/same": "s\n",
+        "c": None,
+        "c/same": "s\nmore\n",
+    }
+    build_root = with_sources.get_virtual_directory().open_directory(BUILD_ROOT[1:])
+    assert build_root.stat("top").executable
+    # a second command starts from there
+    assert rig.output("cat a/* b/* c/* 2>/dev/null || true", sandbox=with_sources) == "3\ns\ns\nmore"
+
+
+def test_content_changed_behind_old_times_comes_back(rig: SandboxRig, with_sources: LocalSandbox) -> None:
+    rig.output("touch -r top time; echo x > top; touch -r time top time; rm time", sandbox=with_sources)
+    assert contents(with_sources)["top"] == "x\n"
+
+
+def test_sources_that_nobody_touched_keep_their_digest(rig: SandboxRig) -> None:
+    """Also where times are recorded, which what was staged does not have."""
+    if rig.environment.probe.capabilities().method is not RootMethod.OVERLAY:
+        pytest.skip("copied roots record the times of the copies")
+    sandbox = rig.sandbox(keeps_mtimes=True)
+    root = sandbox.get_virtual_directory()
+    source = rig.directory / "source"
+    (source / "d").mkdir(parents=True)
+    (source / "d" / "f").write_text("text")
+    root.open_directory(BUILD_ROOT[1:], create=True).import_files(str(source))
+    before = root.open_directory(BUILD_ROOT[1:])._digest()  # type: ignore[attr-defined]
+    rig.output("cat d/f", sandbox=sandbox)
+    assert root.open_directory(BUILD_ROOT[1:])._digest() == before  # type: ignore[attr-defined]
 
 
 def test_unreadable_and_special_files_do_not_hinder(rig: SandboxRig) -> None:

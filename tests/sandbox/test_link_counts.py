@@ -29,3 +29,28 @@ config:
     )
     space.bst("build", "app.bst")
     assert space.states()["app.bst"] == "cached"
+
+
+def test_sources_alone_are_a_root(space: TestSpace) -> None:
+    """An element without dependencies brings its own programs: nothing is under its sources."""
+    space.project()
+    space.shell_base()
+    space.element(
+        "app.bst",
+        """
+kind: manual
+sources:
+- kind: local
+  path: files/base
+- kind: local
+  path: sources
+variables: {build-root: /}
+config:
+  install-commands:
+  - cat text > %{install-root}/copy
+""",
+    )
+    space.write("sources/text", "text\n")
+    space.bst("build", "app.bst")
+    space.bst("artifact", "checkout", "app.bst", "--directory", "out")
+    assert space.read("out/copy") == "text\n"

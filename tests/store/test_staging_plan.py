@@ -45,12 +45,16 @@ def overlay(layers: list[Plain]) -> Plain:
 
 def check(cas: Cas, directory: CasDirectory) -> tuple[Digest, ...]:
     """Checks the plan of a directory, and gives its layers."""
-    layers = directory._staging_plan().layers
+    plan = directory._staging_plan()
+    layers = plan.layers if plan.changes is None else (*plan.layers, plan.changes)
+    if plan.changes is not None:
+        under = [plain(cas, layer) for layer in reversed(plan.layers)]
+        assert plain(cas, directory._digest_under("")) == overlay(under)
     assert len(set(layers)) == len(layers)
     assert EMPTY_DIGEST not in layers
     expected = plain(cas, directory._digest())
     assert overlay([plain(cas, layer) for layer in reversed(layers)]) == expected
-    assert directory._staging_plan().layers == layers
+    assert directory._staging_plan() == plan
     return layers
 
 

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Builds a project with two bst programs and compares what they made, and how long it took.
 
-    compare.py PROJECT LEFT RIGHT [--target ELEMENT]... [--twice] [--scratch FOLDER] [--report FILE]
+    compare.py PROJECT LEFT RIGHT [--target ELEMENT]... [--twice] [--copied ELEMENT]
+               [--scratch FOLDER] [--report FILE]
 
 LEFT and RIGHT are command lines, for example `bst` or `env PYTHONPATH=/source python3 -m buildstream`.
 Each builds the targets over caches of its own, which are empty at first.  Then `bst show` of each tells
 every element's cache key and the digest of its artifact.  Keys must agree.  Digests must agree too, but
 for elements whose own commands make something else each time: with --twice LEFT builds in two places,
 and an element whose two digests differ there is reported as not reproducible and not compared.
+With --copied LEFT builds once more with roots that are copied, as on machines without overlays;
+ELEMENT, which has to run a command, is built before that to find out where what works is remembered.
 
 Exit status: 0 if all that must agree does, else 1.  The project may be one of prepare.py's, or any other
 that builds without a network.
@@ -93,6 +96,19 @@ class Program:
             os.environ, XDG_CACHE_HOME=str(folder / "home"), XDG_CONFIG_HOME=str(folder / "home")
         )
 
+    def use_copied_roots(self, element: str) -> None:
+        """Has it remembered that overlays do not work here; builds ELEMENT, and deletes that again."""
+        self._timed("find out", "build", element)
+        for path in (self._folder / "cache" / "tmp").glob("sandbox-probe-*.json"):
+            found = json.loads(path.read_text(encoding="utf-8"))
+            path.write_text(json.dumps({**found, "method": "copy"}), encoding="utf-8")
+        self._timed("delete", "artifact", "delete", element)
+
+    def uses_copied_roots(self) -> bool:
+        """Whether the last build still believed that overlays do not work."""
+        paths = list((self._folder / "cache" / "tmp").glob("sandbox-probe-*.json"))
+        return bool(paths) and all(json.loads(path.read_text())["method"] == "copy" for path in paths)
+
     def run(self) -> Run:
         """Loads, builds, builds again with nothing to do; a failed command ends this program."""
         targets = self._settings.targets
@@ -141,10 +157,11 @@ def _disk_use_bytes(folder: Path) -> int:
     return sum(sizes.values())
 
 
-def differences(left: Run, right: Run, again: Run | None) -> dict[str, str]:
-    """Gives a remark for each element that is not equal on both sides, by name.
+def differences(left: Run, right: Run, again: Run | None, copied: Run | None) -> dict[str, str]:
+    """Gives a remark for each element that is not equal on all sides, by name.
 
-    The remark "not reproducible" is no fault; `again` is a second run of the left side, if there was one.
+    The remark "not reproducible" is no fault; `again` and `copied` are other runs of the left side, if
+    there were any.
     """
     remarks: dict[str, str] = {}
     for name in sorted(left.outcomes.keys() | right.outcomes.keys()):
@@ -157,6 +174,8 @@ def differences(left: Run, right: Run, again: Run | None) -> dict[str, str]:
             remarks[name] = "not reproducible"
         elif ours.digest != theirs.digest:
             remarks[name] = "DIGEST"
+        elif copied is not None and copied.outcomes[name] != ours:
+            remarks[name] = "COPIED"
     return remarks
 
 
@@ -175,13 +194,25 @@ def print_report(left: Run, right: Run, remarks: dict[str, str]) -> None:
 
 
 def compare(
-    settings: Settings, commands: Sequence[str], scratch: Path, *, twice: bool, report: Path | None
+    settings: Settings,
+    commands: Sequence[str],
+    scratch: Path,
+    *,
+    twice: bool,
+    copied_first: str | None,
+    report: Path | None,
 ) -> bool:
     """Builds on both sides and reports; gives whether all that must agree does."""
     left = Program(commands[0], scratch / "left", settings).run()
     again = Program(commands[0], scratch / "left-again", settings).run() if twice else None
+    copied = None
+    if copied_first is not None:
+        program = Program(commands[0], scratch / "left-copied", settings)
+        program.use_copied_roots(copied_first)
+        copied = program.run()
+        assert program.uses_copied_roots(), "a failure of the sandbox would have it find out again"
     right = Program(commands[1], scratch / "right", settings).run()
-    remarks = differences(left, right, again)
+    remarks = differences(left, right, again, copied)
     print_report(left, right, remarks)
     if report is not None:
         content = {"left": asdict(left), "right": asdict(right), "remarks": remarks}
@@ -201,6 +232,9 @@ def main() -> None:
         "--twice", action="store_true", help="learn from a second build on the left what is reproducible"
     )
     parser.add_argument(
+        "--copied", metavar="ELEMENT", help="build on the left with copied roots, too; ELEMENT is built first"
+    )
+    parser.add_argument(
         "--scratch", type=Path, default=Path("/dev/shm"), help="where the caches lie meanwhile (/dev/shm)"
     )
     parser.add_argument("--report", type=Path, help="write what is reported as JSON, too")
@@ -217,6 +251,7 @@ def main() -> None:
             (arguments.left, arguments.right),
             scratch,
             twice=arguments.twice,
+            copied_first=arguments.copied,
             report=arguments.report,
         )
     finally:
