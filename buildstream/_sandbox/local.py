@@ -155,7 +155,7 @@ class LocalSandbox(Sandbox):
         under = {}
         if plan.changes is not None:
             under = {path: self._virtual._digest_under(path) for path in protection.writable}
-        content = OverlayContent(tuple(layers), plan.changes, under)
+        content = OverlayContent(tuple(layers), plan.changes, plan.removed, under)
         return OverlayRoot(cas, directory, content, protection)
 
     def _view(

@@ -1,6 +1,7 @@
 """Roots made by laying stored trees over each other: nothing is copied, changes go aside."""
 
 import os
+import stat
 from collections.abc import Mapping
 
 from .._dataclass import dataclass
@@ -34,7 +35,26 @@ class OverlayContent:
 
     layers: tuple[str, ...]  # absolute paths of extracted trees, bottom first, at most 400
     changes: Digest | None  # a tree over them that nobody else needs
+    removed: tuple[str, ...]  # relative paths of what is hidden then; only if there are changes
     under: Mapping[str, Digest]  # what writable paths show without the changes
+
+
+def hide(upper: str, path: str) -> None:
+    """Makes the overlay of UPPER show nothing at the relative PATH, and the same as before above that.
+
+    Linux 5.8 is the first to let everybody make such a device.
+    """
+    parents: list[str] = []
+    parent = os.path.dirname(path)
+    while parent and not os.path.isdir(os.path.join(upper, parent)):
+        parents.append(os.path.join(upper, parent))
+        parent = os.path.dirname(parent)
+    for directory in reversed(parents):
+        os.mkdir(directory)
+        os.chmod(directory, 0o755)
+    os.mknod(os.path.join(upper, path), stat.S_IFCHR, os.makedev(0, 0))
+    for directory in (*parents, os.path.join(upper, parent)):
+        os.utime(directory, (BST_ARBITRARY_TIMESTAMP, BST_ARBITRARY_TIMESTAMP))
 
 
 class OverlayRoot:
@@ -58,6 +78,8 @@ class OverlayRoot:
         self._private: PrivateFiles | None = None
         if content.changes is not None:
             self._private = cas.extract_private(content.changes, self._upper)
+            for path in content.removed:
+                hide(self._upper, path)
         make_overlay_directories(directory, has_upper=content.changes is not None)
         self.path = os.path.join(directory, "root")
         self.layers: tuple[str, ...] | None = content.layers

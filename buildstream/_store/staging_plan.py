@@ -5,12 +5,13 @@ from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory
 from .nodes import DirectoryNode, PeekedEntry, Tree, View
 
+REMOVED_AT_MOST = 1000  # each costs as much as a file that is staged
 LAYERS_AT_MOST = 4000  # deep stacks are merged before they are mounted
 
 
 @dataclass(frozen=True, slots=True)
 class StagingPlan:
-    """Trees that, laid over each other, are exactly a directory."""
+    """Trees that, laid over each other, are exactly a directory, but for what is removed at last."""
 
     layers: tuple[Digest, ...]  # bottom to top, each once; none for an empty directory
     # Layers that hold what belongs to this directory alone: programs that look at link counts
@@ -19,10 +20,7 @@ class StagingPlan:
     # Over all layers: what belongs to this directory alone since the mark, such as the sources of
     # a build.  None if there is nothing, or if it is in the layers.
     changes: Digest | None = None
-
-
-class _Inexpressible(Exception):
-    """A directory lacks something that the one under it has: plain layers can't hide it."""
+    removed: tuple[str, ...] = ()  # what of the layers is not there any more; only if there are changes
 
 
 class LayerHistory:
@@ -46,10 +44,13 @@ class LayerHistory:
     def begin_layer(self) -> None:
         """To be called before a whole tree is imported at the root."""
         if self.root.tree.is_changed:
-            self._layers, changes = self._current()
-            if changes is not None:
-                self._layers.append(changes)
-                self._private.add(changes)
+            current = self._current()
+            self._layers = list(current.layers)
+            if current.removed:
+                self._layers = self._whole()  # layers can't hide what is under them
+            elif current.changes is not None:
+                self._layers.append(current.changes)
+                self._private.add(current.changes)
         if len(self._layers) >= LAYERS_AT_MOST - 1:  # one more may be needed for other changes
             self._layers = self._whole()
         self.root.tree.is_recording = False
@@ -75,11 +76,10 @@ class LayerHistory:
         """The plan for the directory as it is now."""
         if self.root.is_empty():
             return StagingPlan(())
-        layers, changes = self._current()
-        return StagingPlan(tuple(layers), frozenset(self._private.intersection(layers)), changes)
+        return self._current()
 
     def digest_under(self, path: str) -> Digest:
-        """What the layers of the plan, without its changes, show at PATH; no directory is an empty one.
+        """What the layers of the plan alone show at PATH; what is no directory counts as an empty one.
 
         Only while the plan has changes.  O(directories that have changed since the mark).
         """
@@ -97,22 +97,24 @@ class LayerHistory:
         digest = self.root.compute_digest()
         return [] if digest == EMPTY_DIGEST else [digest]
 
-    def _current(self) -> tuple[list[Digest], Digest | None]:
-        """The layers, and what changed since the mark as a tree over them."""
+    def _current(self) -> StagingPlan:
+        """The layers, and what changed since the mark."""
+        layers = tuple(self._layers)
+        private = frozenset(self._private.intersection(layers))
         if not self.root.tree.is_changed:
-            return list(self._layers), None
-        try:
-            delta = _store_delta(self.root)
-        except _Inexpressible:
-            return self._whole(), None
+            return StagingPlan(layers, private)
+        tree = self.root.tree
+        difference = _Difference(tree)
+        delta = difference.store(tree.view_at_mark(self.root), tree.view(self.root))
+        removed = tuple(difference.removed)
+        if len(removed) > REMOVED_AT_MOST:
+            return StagingPlan(tuple(self._whole()))
+        if removed:
+            return StagingPlan(layers, private, delta or EMPTY_DIGEST, removed)
         if delta in self._layers:
-            return [*(digest for digest in self._layers if digest != delta), delta], None
-        return list(self._layers), delta
-
-
-def _store_delta(root: DirectoryNode) -> Digest | None:
-    """Stores a tree with all that ROOT has and did not have at the mark; None if that is nothing."""
-    return _Difference(root.tree).store(root.tree.view_at_mark(root), root.tree.view(root))
+            layers = (*(digest for digest in layers if digest != delta), delta)
+            return StagingPlan(layers, private)
+        return StagingPlan(layers, private, delta)
 
 
 def _store_view(tree: Tree, view: View) -> Digest:
@@ -134,30 +136,40 @@ def _store_view(tree: Tree, view: View) -> Digest:
 
 
 class _Difference:
-    """What one directory has that another has not."""
+    """What one directory has that another has not.
+
+    Attributes:
+        removed: Paths of what only the other one has; nothing is inside another.
+    """
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
+        self.removed: list[str] = []
 
-    def store(self, base: View, current: View) -> Digest | None:
-        """The digest of a tree which, laid over BASE, gives CURRENT; None if they are the same.
+    def store(self, base: View, current: View, path: str = "") -> Digest | None:
+        """Stores a tree with all that CURRENT has and BASE has not; notes what is removed.
 
-        Raises:
-            _Inexpressible: Something of BASE is missing in CURRENT.
+        Args:
+            base: A directory.
+            current: The same later.
+            path: Where they are, with a slash at the end; empty at the root.
+
+        Returns:
+            The digest of the tree; None if it would be empty.
         """
         if base[0] is not None and base[0] == current[0]:
             return None
         base_entries = self._tree.entries_of(base)
         current_entries = self._tree.entries_of(current)
         if not base_entries.keys() <= current_entries.keys():
-            raise _Inexpressible
+            self.removed += sorted(path + name for name in base_entries.keys() - current_entries.keys())
         files: list[FileEntry] = []
         directories: list[DirectoryEntry] = []
         symlinks: list[SymlinkEntry] = []
         for name, entry in current_entries.items():
             before = base_entries.get(name)
             if isinstance(entry, (DirectoryEntry, DirectoryNode)):
-                digest = self._directory(before, entry)
+                digest = self._directory(before, entry, f"{path}{name}/")
                 if digest is not None:
                     directories.append(DirectoryEntry(name, digest))
             elif entry != before:
@@ -170,12 +182,12 @@ class _Difference:
         return self._tree.cas.add_directory(TreeDirectory(tuple(files), tuple(directories), tuple(symlinks)))
 
     def _directory(
-        self, before: PeekedEntry | None, entry: "DirectoryEntry | DirectoryNode"
+        self, before: PeekedEntry | None, entry: "DirectoryEntry | DirectoryNode", path: str
     ) -> Digest | None:
         if isinstance(before, (DirectoryEntry, DirectoryNode)):
             if before is entry and not self._may_differ(entry):
                 return None
-            return self.store(self._tree.view_at_mark(before), self._tree.view(entry))
+            return self.store(self._tree.view_at_mark(before), self._tree.view(entry), path)
         # New, or in place of a file: the overlay shows nothing from under a file.
         return entry.compute_digest() if isinstance(entry, DirectoryNode) else entry.digest
 

@@ -168,6 +168,27 @@ def test_what_commands_do_to_sources_comes_back(rig: SandboxRig, with_sources: L
     assert rig.output("cat a/* b/* c/* 2>/dev/null || true", sandbox=with_sources) == "3\ns\ns\nmore"
 
 
+def test_what_the_engine_removes_is_gone_for_commands(rig: SandboxRig) -> None:
+    sandbox = rig.sandbox()
+    root = sandbox.get_virtual_directory()
+    layer = rig.directory / "layer"
+    for name in ("d/kept", "d/gone", "d/later", "e/f/gone", "whole/x"):
+        (layer / name).parent.mkdir(parents=True, exist_ok=True)
+        (layer / name).write_text(name)
+    root._import_tree(rig.cas.import_directory(str(layer)))  # type: ignore[attr-defined]
+    root.remove("d/gone")
+    root.remove("e/f/gone")
+    root.remove("whole", recursive=True)
+    assert rig.output("find /d /e /whole 2>/dev/null | sort || true", sandbox=sandbox).split() == [
+        *("/d", "/d/kept", "/d/later", "/e", "/e/f")
+    ]
+    # and so it is for the next ones, whoever removes or makes something
+    rig.output("rm /d/later; echo new > /e/f/gone", sandbox=sandbox, root_read_only=False)
+    assert rig.output("find /d /e /whole 2>/dev/null | sort || true", sandbox=sandbox).split() == [
+        *("/d", "/d/kept", "/e", "/e/f", "/e/f/gone")
+    ]
+
+
 def test_content_changed_behind_old_times_comes_back(rig: SandboxRig, with_sources: LocalSandbox) -> None:
     rig.output("touch -r top time; echo x > top; touch -r time top time; rm time", sandbox=with_sources)
     assert contents(with_sources)["top"] == "x\n"

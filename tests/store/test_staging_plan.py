@@ -10,6 +10,7 @@ from buildstream._model.digest import EMPTY_DIGEST, Digest
 from buildstream._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory
 from buildstream._store.cas import Cas
 from buildstream._store.cas_directory import CasDirectory
+from buildstream._store.staging_plan import REMOVED_AT_MOST
 from buildstream.storage import DirectoryError
 
 Make = Callable[..., str]
@@ -43,17 +44,29 @@ def overlay(layers: list[Plain]) -> Plain:
     return result
 
 
+def hide(tree: Plain, path: str) -> None:
+    """Takes PATH out of TREE."""
+    *parents, name = path.split("/")
+    for parent in parents:
+        inner = tree[parent]
+        assert isinstance(inner, dict)
+        tree = inner
+    del tree[name]
+
+
 def check(cas: Cas, directory: CasDirectory) -> tuple[Digest, ...]:
     """Checks the plan of a directory, and gives its layers."""
     plan = directory._staging_plan()
     layers = plan.layers if plan.changes is None else (*plan.layers, plan.changes)
+    shown = overlay([plain(cas, layer) for layer in reversed(plan.layers)])
     if plan.changes is not None:
-        under = [plain(cas, layer) for layer in reversed(plan.layers)]
-        assert plain(cas, directory._digest_under("")) == overlay(under)
-    assert len(set(layers)) == len(layers)
-    assert EMPTY_DIGEST not in layers
-    expected = plain(cas, directory._digest())
-    assert overlay([plain(cas, layer) for layer in reversed(layers)]) == expected
+        assert plain(cas, directory._digest_under("")) == shown
+        for path in plan.removed:
+            hide(shown, path)
+        shown = overlay([plain(cas, plan.changes), shown])
+    assert len(set(plan.layers)) == len(plan.layers)
+    assert EMPTY_DIGEST not in plan.layers
+    assert shown == plain(cas, directory._digest())
     assert directory._staging_plan() == plan
     return layers
 
@@ -133,14 +146,28 @@ def test_changes_that_come_to_nothing_are_no_layer(cas: Cas, tree: Callable[...,
     assert directory._staging_plan().layers == (a,)
 
 
-def test_removals_make_one_layer_of_all(cas: Cas, tree: Callable[..., Digest]) -> None:
-    a, b = tree({"d/a": "a", "d/x": "x"}), tree({"b": "b"})
+def test_removals_are_changes_until_more_is_imported(cas: Cas, tree: Callable[..., Digest]) -> None:
+    a, b = tree({"d/a": "a", "d/x": "x", "e/f/g": "g"}), tree({"b": "b"})
     directory = CasDirectory(cas, a)
     directory._import_tree(b)
     directory.remove("d/x")
+    assert check(cas, directory) == (a, b, EMPTY_DIGEST)
+    directory.remove("e", recursive=True)
+    write(directory, "d/new", "n")
+    assert check(cas, directory) == (a, b, tree({"d/new": "n"}))
+    assert directory._staging_plan().removed == ("e", "d/x")
+    c = tree({"c": "c"})
+    directory._import_tree(c)
+    layers = check(cas, directory)
+    assert len(layers) == 2, "layers can't hide what is under them"
+    assert layers[1] == c
+
+
+def test_a_tree_of_little_that_is_left_is_one_layer(cas: Cas, tree: Callable[..., Digest]) -> None:
+    directory = CasDirectory(cas, tree({f"d/{number}": "x" for number in range(REMOVED_AT_MOST + 2)}))
+    for number in range(REMOVED_AT_MOST + 1):
+        directory.remove(f"d/{number}")
     assert check(cas, directory) == (directory._digest(),)
-    directory._import_tree(tree({"c": "c"}))
-    assert len(check(cas, directory)) == 2
 
 
 def test_ignored_files_make_one_layer_of_all(cas: Cas, tree: Callable[..., Digest]) -> None:
@@ -167,7 +194,8 @@ def test_the_result_of_a_command_is_the_difference(cas: Cas, tree: Callable[...,
     directory._attach_pending("build", lambda: tree({"more": "x"}))
     assert check(cas, directory)[0] == a  # what the command made in between was never a layer
     directory._attach_pending("usr", lambda: tree({"bin/a": "a"}))
-    assert check(cas, directory) == (directory._digest(),)  # usr/lib/l is gone
+    assert check(cas, directory)[0] == a
+    assert directory._staging_plan().removed == ("usr/lib",)
 
 
 def test_files_replaced_by_directories_can_be_layers(cas: Cas, tree: Callable[..., Digest]) -> None:
