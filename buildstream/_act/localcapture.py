@@ -1,9 +1,10 @@
 """What a `local` source or a workspace points to: its digest, and its content in the store."""
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .._exceptions import BstError
+from .._exceptions import BstError, CASError
 from .._model.digest import Digest, digest_from_bytes
 from .._model.tree import FileEntry, TreeDirectory, encode_directory
 from ..exceptions import ErrorDomain
@@ -12,16 +13,20 @@ if TYPE_CHECKING:
     from .._store.cas import Cas
 
 
-def digest_local(cas: "Cas", path: str, *, mtimes: bool) -> Digest:
+def digest_local(cas: "Cas", path: str, *, mtimes: bool, stores_many: bool) -> Digest:
     """The digest of the tree at PATH; a single file is put into a directory of its own.
 
-    Of a directory, only what has changed is read.  Nothing is stored; see `ensure_captured`.
+    Of a directory, only what has changed is read.  If that is much, it is stored at once
+    with STORES_MANY, as far as that is possible; see `ensure_captured`.
 
     Raises:
         SourceError: Something can't be read.
     """
     try:
         if os.path.isdir(path):
+            if stores_many:
+                with suppress(CASError):  # a full store, which may not matter in the end
+                    return cas.digest_directory(path, mtimes=mtimes, stores_many=True)
             return cas.digest_directory(path, mtimes=mtimes)
         from .._store.filedigest import digest_of_file
 
@@ -42,9 +47,10 @@ def ensure_captured(cas: "Cas", path: str, digest: Digest, *, mtimes: bool) -> N
     Raises:
         SourceError: It is not, and there is something else at PATH now.
     """
-    if not cas.missing_blobs(digest):  # and no clean-up takes anything of it any more
+    missing = cas.missing_blobs(digest)  # and no clean-up takes anything else of it any more
+    if not missing:
         return
-    if _stored(cas, path, mtimes=mtimes) != digest:
+    if _stored(cas, path, missing, mtimes=mtimes) != digest:
         raise BstError(
             f"The files in '{path}' have changed since the command began",
             detail="Run it again, to use them as they are now.",
@@ -53,10 +59,10 @@ def ensure_captured(cas: "Cas", path: str, digest: Digest, *, mtimes: bool) -> N
         )
 
 
-def _stored(cas: "Cas", path: str, *, mtimes: bool) -> Digest | None:
+def _stored(cas: "Cas", path: str, missing: list[Digest], *, mtimes: bool) -> Digest | None:
     """The tree that is at PATH now, in the store; None if there is nothing."""
     if os.path.isdir(path):
-        return cas.import_directory(path, mtimes=mtimes)
+        return cas.store_directory(path, missing, mtimes=mtimes)
     if not os.path.isfile(path):
         return None
     from .._store.cas_directory import CasDirectory

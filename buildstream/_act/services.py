@@ -51,6 +51,7 @@ class EngineServices(Announcer):
         super().__init__(messenger)
         self.paths = paths
         self.keeps_buildtrees = keeps_buildtrees
+        self.stores_local_files = False  # whether those that are read for cache keys are stored at once
         # set once they are needed
         self.artifacts: ArtifactCache | None = None
         self.sources: SourceCache | None = None
@@ -81,7 +82,7 @@ class EngineServices(Announcer):
     def digest_local(self, path: str, *, mtimes: bool) -> Digest:
         from .localcapture import digest_local
 
-        return digest_local(self.cas, path, mtimes=mtimes)
+        return digest_local(self.cas, path, mtimes=mtimes, stores_many=self.stores_local_files)
 
     def store_local(self, digest: Digest, *, path: str, mtimes: bool) -> None:
         from .localcapture import ensure_captured

@@ -33,6 +33,7 @@ def build(app: App, *, elements: Sequence[str], deps: str | None, retry_failed: 
         StreamError: Something failed.
     """
     deps = deps or app.settings.build_dependencies
+    app.services.stores_local_files = True
     with announced(app, "Build") as started_s:
         loaded = load_elements(app, elements, ignores_junctions_by_default=True)
         app.connect(loaded.projects, artifacts=True, sources=True)

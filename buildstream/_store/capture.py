@@ -8,14 +8,13 @@ from typing import NamedTuple
 from .._exceptions import CASError
 from .._model.digest import Digest
 from .._model.tree import DirectoryEntry, FileEntry, TreeDirectory, encode_directory
-from .bulk import WORTHWHILE
 from .layout import cas_error
 from .objects import ObjectStore
 from .private_tree import PrivateFiles
 from .scan import Scan, ScannedDirectory
 
 # Below this size the work of the interpreter, which threads can't share, outweighs hashing.
-_THREADED_SIZE_BYTES = 256 * 1024
+THREADED_SIZE_BYTES = 256 * 1024
 
 
 class CaptureBase(NamedTuple):
@@ -83,8 +82,6 @@ class _Capture:
             found += [_FoundFile(f"{directory.path}/{name}", name, entries) for name in directory.files]
         if self._private is not None:
             found = [file for file in found if not self._is_unchanged(file, self._private)]
-        if len(found) >= WORTHWHILE and not self._consume:
-            found = self._store_many(found)
         large = [file for file in found if not self._store_file(file, may_defer=True)]
         threads = min(len(large), len(os.sched_getaffinity(0)))
         if threads > 1:
@@ -107,19 +104,6 @@ class _Capture:
         file.entries.append(entry if entry.name == file.name else entry._replace(name=file.name))
         return True
 
-    def _store_many(self, found: list[_FoundFile]) -> list[_FoundFile]:
-        """Stores small files by several processes; those that are left to do."""
-        left: list[_FoundFile] = []
-        results = self._objects.add_small_files([file.path for file in found])
-        for file, result in zip(found, results, strict=True):
-            if result is None:
-                left.append(file)
-                continue
-            digest, is_executable, mtime_ns = result
-            recorded_ns = mtime_ns // 1000 * 1000 if self._mtimes else None
-            file.entries.append(FileEntry(file.name, digest, is_executable, recorded_ns))
-        return left
-
     def _store_file(self, file: _FoundFile, *, may_defer: bool = False) -> bool:
         """Stores one file, if it still is a regular one; False if it is large and may be left for later."""
         try:
@@ -131,7 +115,7 @@ class _Capture:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return True
-            if may_defer and status.st_size >= _THREADED_SIZE_BYTES:
+            if may_defer and status.st_size >= THREADED_SIZE_BYTES:
                 return False
             mode = status.st_mode if hidden_mode is None else hidden_mode
             is_executable = bool(mode & stat.S_IXUSR)

@@ -21,7 +21,7 @@ from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
 from .private_tree import PrivateFiles, extract_private
 from .sessions import Session, StoreLock
-from .statcache import digest_directory
+from .statcache import digest_directory, store_directory
 from .trash import discard, empty_trash
 from .usage import StoreLimits, StoreUsage
 
@@ -314,16 +314,39 @@ class Cas:
         require_directory(path)
         return capture_directory(self._objects, path, mtimes=mtimes, consume=consume)
 
-    def digest_directory(self, path: str, *, mtimes: bool = False) -> Digest:
+    def digest_directory(self, path: str, *, mtimes: bool = False, stores_many: bool = False) -> Digest:
         """The digest that `import_directory` would give; reads only what has changed since the last time.
 
-        Nothing is stored: ask `contains_tree` before using it.
+        Nothing is stored, unless STORES_MANY is set and many files have to be read: those are stored
+        while they are at hand. Ask `missing_blobs` before the tree is used.
 
         Raises:
-            CASError: Something can't be read, or has a name that is not UTF-8.
+            CASError: Something can't be read, or stored, or has a name that is not UTF-8.
         """
         require_directory(path)
-        return digest_directory(self._objects, self._layout.stats, path, mtimes=mtimes)
+        tree = digest_directory(
+            self._objects, self._layout.stats, path, mtimes=mtimes, stores_many=stores_many
+        )
+        if tree.stored:
+            self._trees.note_stored(tree.digest, tree.stored, tree.file_count)
+        return tree.digest
+
+    def store_directory(
+        self, path: str, missing: Iterable[Digest] | None = None, *, mtimes: bool = False
+    ) -> Digest:
+        """As `import_directory`, but files that are not MISSING and have not changed are not read again.
+
+        Args:
+            path: A host directory.
+            missing: What `missing_blobs` gave for the tree; None if that was not asked: all is read.
+            mtimes: As for `import_directory`.
+
+        Raises:
+            CASError: Something can't be read or stored, or has a name that is not UTF-8.
+        """
+        require_directory(path)
+        hashes = None if missing is None else frozenset(digest.hash for digest in missing)
+        return store_directory(self._objects, self._layout.stats, path, hashes, mtimes=mtimes)
 
     def capture_overlay(
         self,
@@ -422,6 +445,7 @@ class Cas:
         Raises:
             CASError: The disk refuses.
         """
+        self._objects.workers.close()
         if self._durable:
             self._flusher.finish()
         self.usage.synchronize()

@@ -61,6 +61,16 @@ class DirectoryStore:
             return True
         return next(self._missing_blobs(digest, self._objects.contains, self._complete), None) is None
 
+    def note_stored(self, digest: Digest, hashes: frozenset[str], file_count: int) -> None:
+        """Notes that the tree DIGEST has been stored in this session, and so is complete and claimed.
+
+        Args:
+            hashes: Of all its directories.
+            file_count: How many files it has.
+        """
+        self._complete |= hashes
+        self._claimed |= hashes
+
     def missing_blobs(self, digest: Digest) -> list[Digest]:
         """What is missing of a tree, as far as the directories that are present tell; each blob once.
 

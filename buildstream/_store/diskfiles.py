@@ -1,6 +1,7 @@
 """The calls that decide what is on the disk after a loss of power; tests put others in their place."""
 
 import os
+from collections.abc import Iterable
 
 
 class DiskFiles:
@@ -29,6 +30,9 @@ class DiskFiles:
     def link(self, source: str, target: str) -> None:
         """Gives a file a second name."""
         os.link(source, target)
+
+    def note_named(self, paths: Iterable[str]) -> None:
+        """Is told of files that a process of ours has created, written and renamed to PATHS."""
 
     def synchronize_file(self, descriptor: int) -> None:
         """Returns when the content of a file is on the disk."""

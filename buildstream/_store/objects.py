@@ -4,31 +4,23 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import compress
 from time import time_ns
-from typing import NamedTuple
 
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .batchwriter import BatchWriter, Content, verified
-from .bulk import store_files
 from .diskfiles import DiskFiles
 from .filedigest import digest_from_descriptor, read_file, read_small
+from .fileworker import FOUND, HASH_BYTES, LEFT, MADE
 from .layout import MTIME_NS, StoreLayout, cas_error
 from .objectwriter import ObjectWriter
 from .presence import AbsenceIndex
 from .sessions import CLOCK_SLACK_NS, StoreLock
-from .storeworker import Identity
 from .usage import StoreUsage
 from .verification import ObjectVerifier
+from .workers import Workers
 
 _NO_LINK = (errno.EMLINK, errno.EPERM, errno.EXDEV)  # too many, not allowed, another file system
-
-
-class SmallFile(NamedTuple):
-    """A file that has been stored."""
-
-    digest: Digest
-    is_executable: bool
-    mtime_ns: int
 
 
 class ObjectStore:
@@ -54,6 +46,7 @@ class ObjectStore:
         self.protected_since_ns = time_ns() - CLOCK_SLACK_NS
         self.synced_ns = 0  # what was changed since may not be on the disk
         self.heal: Callable[[Digest], bool] | None = None  # see `Cas.heal`
+        self.workers = Workers(layout)
 
     # --- Presence
 
@@ -175,6 +168,10 @@ class ObjectStore:
 
     # --- Insertion
 
+    def begin_storing(self) -> None:
+        """To be called before workers make objects, which are charged only then."""
+        self._usage.begin_counting()
+
     def add_bytes(self, data: bytes) -> Digest:
         """Stores DATA and gives its digest."""
         digest = digest_from_bytes(data)
@@ -228,29 +225,39 @@ class ObjectStore:
         except OSError as error:
             raise cas_error("store", path, error) from error
 
-    def add_small_files(self, paths: Sequence[str]) -> list[SmallFile | None]:
-        """Stores many files at once; None for what has to be stored one by one.
+    def take_over(self, hashes: bytes, sizes: Sequence[int], executables: bytes, states: bytes) -> bytes:
+        """Takes over objects that a worker has made or found; `begin_storing` was called before.
+
+        Args:
+            hashes: Of files, one after the other.
+            sizes: Of these.
+            executables: For each whether its object is to be executable.
+            states: What the worker has answered.
+
+        Returns:
+            The states, LEFT where what was found is not right, or not there any more.
 
         Raises:
-            CASError: `cache-too-full`.
+            CASError: `cache-too-full`; what was made is deleted.
         """
-        results: list[SmallFile | None] = []
-        self._usage.begin_counting()
-        made: dict[str, Identity] = {}
-        for stored in store_files(self._layout, paths):
-            if stored is None:
-                results.append(None)
-                continue
-            digest_hash, size_bytes, is_executable, mtime_ns, identity = stored
-            digest = Digest(digest_hash, size_bytes)
-            if identity is not None:
-                made[self._verifier.path(digest, executable=is_executable)] = identity
-            elif not self.claim(digest, executable=is_executable):
-                results.append(None)  # what was there is not right, or not there any more
-                continue
-            results.append(SmallFile(digest, is_executable, mtime_ns))
-        self.writer.note_made(made)
-        return results
+        if MADE in states:
+            paths = (
+                self._verifier.path_of(_hash_at(hashes, number), executables[number])
+                for number, state in enumerate(states)
+                if state == MADE
+            )
+            is_made = (state == MADE for state in states)
+            self.writer.note_made(paths, sum(compress(sizes, is_made)))
+            self._absence.forget()
+        if FOUND not in states:
+            return states
+        checked = bytearray(states)
+        for number, state in enumerate(states):
+            if state == FOUND:
+                digest = Digest(_hash_at(hashes, number), sizes[number])
+                if not self.claim(digest, executable=bool(executables[number])):
+                    checked[number] = LEFT
+        return bytes(checked)
 
     def insert(self, digest: Digest, data: bytes, *, executable: bool) -> None:
         """Stores DATA, whose digest the caller has verified, over what may be there."""
@@ -318,3 +325,7 @@ class ObjectStore:
             with suppress(OSError):
                 return os.lstat(self._verifier.path(Digest(digest_hash, 0), executable=executable)).st_size
         return 0
+
+
+def _hash_at(hashes: bytes, number: int) -> str:
+    return hashes[HASH_BYTES * number : HASH_BYTES * (number + 1)].hex()

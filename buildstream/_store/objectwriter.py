@@ -5,7 +5,7 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from time import time_ns
 
@@ -14,7 +14,6 @@ from .._model.digest import Digest
 from .diskfiles import DiskFiles
 from .filedigest import CHUNK_SIZE_BYTES
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, cas_error
-from .storeworker import Identity
 from .usage import StoreUsage
 from .verification import ObjectVerifier
 
@@ -166,21 +165,19 @@ class ObjectWriter:
         self._usage.charge(digest.size, self._verifier.path(digest, executable=executable))
         self._finish(descriptor, path, digest, executable=executable)
 
-    def note_made(self, made: Mapping[str, Identity]) -> None:
-        """Notes that other processes of this session have made the objects at these paths.
+    def note_made(self, paths: Iterable[str], total_bytes: int) -> None:
+        """Notes that workers of this session have made the objects at PATHS.
 
         Raises:
             CASError: `cache-too-full`: they are deleted.
         """
-        total_bytes = sum(identity[2] for identity in made.values())
         try:
             self._usage.charge(total_bytes, self._layout.objects)
         except CASError:
-            for path in made:
+            for path in paths:
                 _unlink(path)
             raise
-        for path, identity in made.items():
-            self._verifier.remember_identity(path, identity)
+        self._disk.note_named(paths)
         self._thread.count.add(total_bytes)
         self.has_unflushed = True
 

@@ -1,4 +1,4 @@
-"""Digests of host directories, at the cost of what changed since the last time; nothing is stored.
+"""Digests of host directories, at the cost of what changed since the last time.
 
 What `stat` told of each file is kept with its digest, but for trees so small that reading
 them again takes no longer.  A file is read again unless inode,
@@ -8,64 +8,54 @@ system may look the same after the second time.  The change time can't be set ba
 anybody, so renamed files and files with moved times are noticed.
 """
 
-import marshal
-import operator
+import hashlib
 import os
 import stat
 import time
-import zlib
-from array import array
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import NamedTuple
 
+from .._dataclass import dataclass
 from .._model.digest import Digest, digest_from_bytes
 from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory, encode_directory
-from .capture import capture_directory, open_for_reading
-from .filedigest import digest_from_descriptor, read_small
+from .capture import capture_directory
 from .layout import cas_error
+from .manyfiles import Files, ManyFiles
 from .objects import ObjectStore
 from .scan import check_utf8
-from .statrecords import is_settled, replace_record
+from .seentrees import (
+    NO_HASH,
+    UNSETTLED,
+    Facts,
+    SeenDirectory,
+    facts_of,
+    joined,
+    known_hashes,
+    load_seen,
+    packed,
+    save_seen,
+    split_facts,
+    split_hashes,
+)
+from .statrecords import is_settled
 
-_FORMAT = b"bst-stat-2\n"
-_HASH_BYTES = 32
-_HALF = 1 << 63
-
-# What is kept of each entry that is no directory, in this order; all of a directory are one array.
-_facts_of = operator.attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
-_Facts = tuple[int, int, int, int, int]
-_UNSETTLED = (0, 0, 0, 0, 0)  # what no entry has
-_NO_HASH = bytes(_HASH_BYTES)
 # trees of which nothing is kept
 _SMALL_COUNT = 8
 _SMALL_BYTES = 64 * 1024
-_SEPARATOR = "\0"  # of names: no name holds it
 
 
-class _Remembered(NamedTuple):
-    """A directory as it was, in few values of types that `marshal` knows, which are compared at once."""
+class DigestedTree(NamedTuple):
+    """A host directory."""
 
-    names: str  # of all entries that are no directories, in the order of the directory
-    facts: bytes  # of these entries, in that order
-    contents: bytes  # hashes of the regular files among them, in that order; of others zeros
-    directories: tuple[tuple[str, str, int], ...]  # name and digest, in the order of the directory
-    mtime_ns: int | None  # as far as it counts
-    digest: tuple[str, int]
+    digest: Digest
+    stored: frozenset[str]  # hashes of all directories, if they and all files are in the store and claimed
+    file_count: int
 
 
-class _Found(NamedTuple):
-    """A directory as it is now."""
-
-    path: str
-    parent: int  # position of the parent; -1 at the top
-    place: int  # position among the directories of the parent
-    mtime_ns: int | None
-    names: list[str]
-    facts: bytes
-    directories: list[str]
-
-
-def digest_directory(objects: ObjectStore, records: str, path: str, *, mtimes: bool) -> Digest:
+def digest_directory(
+    objects: ObjectStore, records: str, path: str, *, mtimes: bool, stores_many: bool
+) -> DigestedTree:
     """The digest of the host directory at PATH, as `Cas.import_directory` gives it.
 
     Files that have not changed since the last time are not read.  Costs a system call
@@ -75,143 +65,247 @@ def digest_directory(objects: ObjectStore, records: str, path: str, *, mtimes: b
     Args:
         records: Directory where is kept what was seen; a file for each PATH.
         mtimes: As for `Cas.import_directory`.
+        stores_many: Whether files are stored when they are read, if that are many.
 
     Raises:
         CASError: Something can't be read, or has a name that is not UTF-8.
     """
+    look = _Look(_record_path(records, path, mtimes=mtimes), mtimes=mtimes)
+    with ExitStack() as stack:
+        many = ManyFiles(stack, objects, stores=False, stores_many=stores_many)
+        return _run(look, objects, many, path, mtimes=mtimes)
+
+
+def store_directory(
+    objects: ObjectStore, records: str, path: str, missing: frozenset[str] | None, *, mtimes: bool
+) -> Digest:
+    """Stores the host directory at PATH and gives its digest.
+
+    Files that have not changed since the last time are only read if their hash is MISSING.
+
+    Args:
+        records: As for `digest_directory`.
+        missing: What is not in the store; everything else that is known is, and claimed. None if
+            that is not known.
+        mtimes: As for `Cas.import_directory`.
+
+    Raises:
+        CASError: Something can't be read or stored, or has a name that is not UTF-8.
+    """
+    look = _Look(_record_path(records, path, mtimes=mtimes), mtimes=mtimes, missing=missing)
+    with ExitStack() as stack:
+        many = ManyFiles(stack, objects, stores=True, stores_many=True)
+        return _run(look, objects, many, path, mtimes=mtimes).digest
+
+
+def _run(look: "_Look", objects: ObjectStore, many: ManyFiles, path: str, *, mtimes: bool) -> DigestedTree:
     try:
-        return _Look(os.path.join(records, _record_name(path, mtimes=mtimes)), mtimes=mtimes).run(path)
+        return look.run(path, objects, many)
     except PermissionError:
-        return capture_directory(objects, path, mtimes=mtimes, consume=False)
+        return DigestedTree(capture_directory(objects, path, mtimes=mtimes, consume=False), frozenset(), 0)
     except OSError as error:
         raise cas_error("capture", error.filename or path, error) from error
 
 
-def _record_name(path: str, *, mtimes: bool) -> str:
-    import hashlib
-
+def _record_path(records: str, path: str, *, mtimes: bool) -> str:
     text = f"{'times' if mtimes else 'plain'}:{os.path.abspath(path)}"
-    return hashlib.sha256(os.fsencode(text)).hexdigest()
+    return os.path.join(records, hashlib.sha256(os.fsencode(text)).hexdigest())
+
+
+@dataclass(slots=True)
+class _Found:
+    """A directory as it is now."""
+
+    path: str
+    parent: int  # position of the parent; -1 at the top
+    place: int  # position among the directories of the parent
+    mtime_ns: int | None
+    names: list[str]  # of all entries that are no directories
+    facts: bytes
+    directories: list[str]
+    files: Files | None = None  # if some entries are not known
+    is_missing: bool = False  # in the store, and perhaps all that is below
 
 
 class _Look:
-    """One look at a tree: stat everything, read what changed, encode directories in which something did."""
+    """One look at a tree: stat everything, read what changed, encode directories in which something did.
 
-    def __init__(self, record: str, *, mtimes: bool) -> None:
+    Args:
+        record: Path of the file that keeps what was seen.
+        mtimes: Whether times count.
+        missing: Hashes of files that are read even if they are known, and of directories that are,
+            with all below; None for everything.
+    """
+
+    def __init__(self, record: str, *, mtimes: bool, missing: frozenset[str] | None = frozenset()) -> None:
         self._record = record
         self._mtimes = mtimes
-        self._before: dict[str, _Remembered] = {}
-        self._after: dict[str, _Remembered] = {}  # by path relative to the top
+        self._missing = missing or frozenset()
+        self._misses_all = missing is None
+        self._before: dict[str, SeenDirectory] = {}
+        self._after: dict[str, SeenDirectory] = {}  # by path relative to the top
         self._started_ns = 0
         self._has_news = False
+        self._is_partial = False  # whether something was known, and so is not read
 
-    def run(self, path: str) -> Digest:
+    def run(self, path: str, objects: ObjectStore, many: ManyFiles) -> DigestedTree:
         self._started_ns = time.time_ns()
-        found = list(_scan(path, mtimes=self._mtimes))
-        is_kept = not _is_small(found)
-        if is_kept:
-            self._before = _load(self._record)
+        found: list[_Found] = []
+        begun = count = 0
+        is_kept = False
+        for directory in _scan(path, mtimes=self._mtimes):
+            found.append(directory)
+            count += len(directory.names)
+            if not is_kept and count > _SMALL_COUNT:
+                is_kept, self._before = True, load_seen(self._record)
+            if is_kept:  # while others are read already, the scan goes on
+                self._begin_all(found, begun, path, many)
+                begun = len(found)
+        if not is_kept and not _is_small(found):
+            is_kept, self._before = True, load_seen(self._record)
+        self._begin_all(found, begun, path, many)
+        many.finish()
+        tree = self._encode_all(found, path, objects if many.stores else None)
+        if is_kept and (self._has_news or len(self._after) != len(self._before)):
+            save_seen(self._record, self._after)
+        return tree
+
+    def _begin_all(self, found: list[_Found], begun: int, top: str, many: ManyFiles) -> None:
+        for directory in found[begun:]:
+            parent = directory.parent
+            directory.is_missing = found[parent].is_missing if parent >= 0 else self._misses_all
+            self._begin(directory, top, many)
+
+    def _begin(self, directory: _Found, top: str, many: ManyFiles) -> None:
+        """Has those files of DIRECTORY read that have changed, or are missing."""
+        before = self._before.get(directory.path[len(top) :])
+        if before is not None:
+            directory.is_missing |= before.digest[0] in self._missing
+        is_same = (
+            before is not None and before.facts == directory.facts and before.names == joined(directory.names)
+        )
+        if is_same and not (self._missing or self._misses_all):
+            self._is_partial = True
+            return
+        known = {} if directory.is_missing else known_hashes(before)
+        files = Files(
+            directory.path,
+            directory.names,
+            split_facts(directory.facts),
+            bytearray(len(NO_HASH) * len(directory.names)),
+        )
+        for number, entry in enumerate(zip(files.names, files.facts, strict=True)):
+            if stat.S_ISREG(entry[1][0]):
+                hash_ = known.get(entry, "")
+                if hash_ and hash_ not in self._missing:
+                    files.set_hash(number, bytes.fromhex(hash_))
+                    self._is_partial = True
+                else:
+                    files.numbers.append(number)
+        if is_same and not files.numbers:
+            return
+        directory.files = files
+        if files.numbers:
+            many.add(files)
+
+    def _encode_all(self, found: list[_Found], top: str, objects: ObjectStore | None) -> DigestedTree:
+        """The whole tree; its directories are stored in OBJECTS, unless that is None."""
         children = [[("", "", 0)] * len(directory.directories) for directory in found]
         digest: Digest | None = None
         for position in range(len(found) - 1, -1, -1):
             directory = found[position]
-            relative = directory.path[len(path) :]
-            remembered = self._remember(directory, relative, tuple(children[position]))
-            self._after[relative] = remembered
-            digest = Digest(*remembered.digest)
+            relative = directory.path[len(top) :]
+            seen = self._remember(directory, relative, tuple(children[position]), objects)
+            self._after[relative] = seen
+            digest = Digest(*seen.digest)
             if directory.parent >= 0:
                 name = found[directory.parent].directories[directory.place]
                 children[directory.parent][directory.place] = (name, digest.hash, digest.size)
         assert digest is not None, "there is at least the top"
-        if is_kept and (self._has_news or len(self._after) != len(self._before)):
-            _save(self._record, self._after)
-        return digest
+        is_stored = objects is not None and not self._is_partial
+        stored = frozenset(seen.digest[0] for seen in self._after.values()) if is_stored else frozenset()
+        return DigestedTree(digest, stored, sum(len(directory.names) for directory in found))
 
     def _remember(
-        self, directory: _Found, relative: str, children: tuple[tuple[str, str, int], ...]
-    ) -> _Remembered:
-        names = _SEPARATOR.join(directory.names)
+        self,
+        directory: _Found,
+        relative: str,
+        children: tuple[tuple[str, str, int], ...],
+        objects: ObjectStore | None,
+    ) -> SeenDirectory:
         before = self._before.get(relative)
         if (
-            before is not None
-            and before.facts == directory.facts
-            and before.names == names
+            directory.files is None
+            and before is not None
             and before.directories == children
             and before.mtime_ns == directory.mtime_ns
+            and not directory.is_missing
         ):
             return before
         self._has_news = True
-        files, symlinks, facts, contents = self._read_changed(directory, before)
-        tree = TreeDirectory(
-            tuple(sorted(files, key=operator.attrgetter("name"))),
-            tuple(sorted(DirectoryEntry(name, Digest(hash_, size)) for name, hash_, size in children)),
-            tuple(sorted(symlinks)),
-            None,
-            directory.mtime_ns,
+        files = directory.files or _known_files(directory, before)
+        entries, symlinks = self._entries(files)
+        data = encode_directory(
+            TreeDirectory(
+                tuple(entries),
+                tuple(DirectoryEntry(name, Digest(hash_, size)) for name, hash_, size in children),
+                tuple(symlinks),
+                None,
+                directory.mtime_ns,
+            )
         )
-        digest = digest_from_bytes(encode_directory(tree))
-        return _Remembered(names, facts, contents, children, directory.mtime_ns, (digest.hash, digest.size))
+        digest = digest_from_bytes(data) if objects is None else objects.add_bytes(data)
+        facts = [value for facts in self._settled_facts(files, symlinks) for value in facts]
+        return SeenDirectory(
+            joined(directory.names),
+            packed(facts),
+            bytes(files.contents),
+            children,
+            directory.mtime_ns,
+            (digest.hash, digest.size),
+        )
 
-    def _read_changed(
-        self, directory: _Found, before: _Remembered | None
-    ) -> tuple[list[FileEntry], list[SymlinkEntry], bytes, bytes]:
-        """The files and symbolic links of a directory, and what is to be remembered of them."""
-        known = {} if before is None else _known(before)
-        files: list[FileEntry] = []
+    def _entries(self, files: Files) -> tuple[list[FileEntry], list[SymlinkEntry]]:
+        """What becomes of FILES in the tree, in no order."""
+        entries: list[FileEntry] = []
         symlinks: list[SymlinkEntry] = []
-        all_facts: list[int] = []
-        contents: list[bytes] = []
-        for name, facts in zip(directory.names, _split_facts(directory.facts), strict=True):
-            path, hash_ = f"{directory.path}/{name}", ""
-            if stat.S_ISLNK(facts[0]):
-                target = _read_link(path)
+        hashes = split_hashes(bytes(files.contents))
+        for number, (name, facts) in enumerate(zip(files.names, files.facts, strict=True)):
+            mode, _inode, size, mtime_ns, _ctime_ns = files.read_facts.get(number, facts)
+            if stat.S_ISREG(mode):
+                recorded_ns = mtime_ns // 1000 * 1000 if self._mtimes else None
+                digest = Digest(hashes[number], size)
+                entries.append(FileEntry(name, digest, mode & stat.S_IXUSR != 0, recorded_ns))
+            elif stat.S_ISLNK(mode):
+                target = _read_link(f"{files.directory}/{name}")
                 if target is not None:
                     symlinks.append(SymlinkEntry(name, target))
-                facts = self._settled(facts, len(os.fsencode(target or "")))
-            elif stat.S_ISREG(facts[0]):
-                hash_ = known.get((name, facts), "")
-                if hash_:
-                    files.append(self._entry(name, Digest(hash_, facts[2]), facts))
-                else:
-                    digest, facts = self._read(path)
-                    if digest is not None:
-                        files.append(self._entry(name, digest, facts))
-                        hash_ = digest.hash
-                        facts = self._settled(facts, digest.size)
-            all_facts += facts
-            contents.append(bytes.fromhex(hash_) if hash_ else _NO_HASH)
-        return files, symlinks, _packed(all_facts), b"".join(contents)
+        return entries, symlinks
 
-    def _entry(self, name: str, digest: Digest, facts: _Facts) -> FileEntry:
-        mtime_ns = facts[3] // 1000 * 1000 if self._mtimes else None
-        return FileEntry(name, digest, facts[0] & stat.S_IXUSR != 0, mtime_ns)
+    def _settled_facts(self, files: Files, symlinks: list[SymlinkEntry]) -> list[Facts]:
+        """The facts of FILES, or what no entry has where the content may be another one although they fit."""
+        settled = list(files.facts)
+        for number in files.numbers:
+            facts = files.read_facts.get(number, files.facts[number])
+            settled[number] = facts if self._is_settled(facts) else UNSETTLED
+        if len(settled) > len(files.numbers):
+            targets = dict(symlinks)
+            for number, facts in enumerate(settled):
+                if stat.S_ISLNK(facts[0]):
+                    size = len(os.fsencode(targets.get(files.names[number], "")))
+                    settled[number] = facts if facts[2] == size and self._is_settled(facts) else UNSETTLED
+        return settled
 
-    @staticmethod
-    def _read(path: str) -> tuple[Digest | None, _Facts]:
-        """The digest of the file at PATH and what `stat` says of it; no digest if there is none any more."""
-        try:
-            descriptor, hidden_mode = open_for_reading(path)
-        except FileNotFoundError:
-            return None, _UNSETTLED
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return None, _UNSETTLED
-            facts = _facts_of(status)
-            if hidden_mode is not None:
-                facts = (hidden_mode, *facts[1:])
-            data = read_small(descriptor, status.st_size)
-            return digest_from_descriptor(descriptor) if data is None else digest_from_bytes(data), facts
-        finally:
-            if hidden_mode is not None:
-                os.fchmod(descriptor, hidden_mode)
-            os.close(descriptor)
+    def _is_settled(self, facts: Facts) -> bool:
+        _mode, _inode, _size, mtime_ns, ctime_ns = facts
+        return is_settled(max(mtime_ns, ctime_ns), ctime_ns, self._started_ns)
 
-    def _settled(self, facts: _Facts, size: int) -> _Facts:
-        """FACTS, or what no entry has if the content, of SIZE bytes, may be another one although they fit."""
-        _mode, _inode, expected_size, mtime_ns, ctime_ns = facts
-        is_right = is_settled(max(mtime_ns, ctime_ns), ctime_ns, self._started_ns) and size == expected_size
-        return facts if is_right else _UNSETTLED
+
+def _known_files(directory: _Found, before: SeenDirectory | None) -> Files:
+    """The files of a directory of which all were known BEFORE."""
+    assert before is not None, "something is known"
+    facts = split_facts(directory.facts)
+    return Files(directory.path, directory.names, facts, bytearray(before.contents))
 
 
 def _scan(path: str, *, mtimes: bool) -> Iterator[_Found]:
@@ -229,7 +323,7 @@ def _scan(path: str, *, mtimes: bool) -> Iterator[_Found]:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
                     try:
-                        facts = _facts_of(entry.stat(follow_symlinks=False))
+                        facts = facts_of(entry.stat(follow_symlinks=False))
                     except FileNotFoundError:
                         continue
                     if stat.S_ISDIR(facts[0]):
@@ -247,38 +341,14 @@ def _scan(path: str, *, mtimes: bool) -> Iterator[_Found]:
         for name in (*names, *directories):
             if not name.isascii():
                 check_utf8(name, f"{directory}/{name}")
-        yield _Found(directory, parent, place, mtime_ns, names, _packed(all_facts), directories)
+        yield _Found(directory, parent, place, mtime_ns, names, packed(all_facts), directories)
         position += 1
 
 
 def _is_small(found: list[_Found]) -> bool:
     """Whether to read everything takes no longer than to look up what was kept of it."""
-    if sum(len(directory.names) for directory in found) > _SMALL_COUNT:
-        return False
-    sizes = [facts[2] for directory in found for facts in _split_facts(directory.facts)]
-    return sum(sizes) <= _SMALL_BYTES
-
-
-def _packed(facts: list[int]) -> bytes:
-    try:
-        return array("q", facts).tobytes()
-    except OverflowError:  # inode numbers of some file systems use all of 64 bits
-        return array("q", [(value + _HALF) % (2 * _HALF) - _HALF for value in facts]).tobytes()
-
-
-def _split_facts(packed: bytes) -> list[_Facts]:
-    values = iter(array("q", packed))
-    return list(zip(*[values] * 5, strict=True))
-
-
-def _known(directory: _Remembered) -> dict[tuple[str, _Facts], str]:
-    """The hashes of the regular files of DIRECTORY, by name and facts."""
-    if not directory.facts:
-        return {}
-    names = directory.names.split(_SEPARATOR)
-    text = directory.contents.hex()
-    hashes = [text[start : start + 2 * _HASH_BYTES] for start in range(0, len(text), 2 * _HASH_BYTES)]
-    return dict(zip(zip(names, _split_facts(directory.facts), strict=True), hashes, strict=True))
+    sizes = [facts[2] for directory in found for facts in split_facts(directory.facts)]
+    return len(sizes) <= _SMALL_COUNT and sum(sizes) <= _SMALL_BYTES
 
 
 def _read_link(path: str) -> str | None:
@@ -289,28 +359,3 @@ def _read_link(path: str) -> str | None:
         return None
     check_utf8(target, path)
     return target
-
-
-# the file
-
-
-def _load(path: str) -> dict[str, _Remembered]:
-    """What was remembered; nothing if it can't be read, or is damaged."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-        head = len(_FORMAT) + 4
-        if data[: len(_FORMAT)] != _FORMAT or zlib.crc32(data[head:]) != int.from_bytes(
-            data[len(_FORMAT) : head], "little"
-        ):
-            return {}
-        content = marshal.loads(data[head:])  # noqa: S302 - written below, and found intact
-        return {name: _Remembered(*values) for name, values in content.items()}
-    except (OSError, EOFError, ValueError, TypeError):
-        return {}
-
-
-def _save(path: str, directories: dict[str, _Remembered]) -> None:
-    # version 2 has no references between values: faster to write, and the same for the same values
-    data = marshal.dumps({name: tuple(values) for name, values in directories.items()}, 2)
-    replace_record(path, _FORMAT + zlib.crc32(data).to_bytes(4, "little") + data)

@@ -11,7 +11,6 @@ from .._exceptions import CASError
 from .._model.digest import Digest
 from .filedigest import digest_of_known_file
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
-from .storeworker import Identity
 
 _VERDICTS_KEPT = 200_000
 
@@ -39,12 +38,15 @@ class ObjectVerifier:
     def __init__(self, layout: StoreLayout) -> None:
         self._layout = layout
         self._corrupt: set[str] = set()  # hashes of what went into quarantine
-        self._verdicts: dict[str, Identity] = {}  # by path: files whose content was seen to be right
+        self._verdicts: dict[str, _Identity] = {}  # by path: files whose content was seen to be right
         self.on_forgotten: Callable[[], None] = lambda: None  # called when there were too many of them
 
     def path(self, digest: Digest, *, executable: bool) -> str:
         """Where the object of DIGEST with this executable bit is, if it is there."""
-        name = digest.hash
+        return self.path_of(digest.hash, executable)
+
+    def path_of(self, name: str, executable: int) -> str:
+        """As `path`, by the hash alone."""
         suffix = ".x" if executable else ""
         return f"{self._layout.objects}/{name[:2]}/{name[2:]}{suffix}"
 
@@ -103,14 +105,10 @@ class ObjectVerifier:
 
     def remember(self, path: str, status: os.stat_result) -> None:
         """Notes that the file at PATH, with this STATUS, was seen to be right."""
-        self.remember_identity(path, _identity(status))
-
-    def remember_identity(self, path: str, identity: Identity) -> None:
-        """As `remember`, for what is known of the status."""
         if len(self._verdicts) >= _VERDICTS_KEPT:
             self._verdicts.clear()
             self.on_forgotten()
-        self._verdicts[path] = identity
+        self._verdicts[path] = _identity(status)
 
     def is_remembered(self, path: str, status: os.stat_result) -> bool:
         """Whether the file with this STATUS at PATH was seen to be right."""

@@ -38,6 +38,14 @@ class Session:
         meta = self.cas.add_bytes(b"meta: %d\n" % (number // 2))
         return _message(number, files, meta)
 
+    def add_many(self, number: int, count: int) -> bytes:
+        """As `add`, with COUNT files that workers store."""
+        made = Path(tempfile.mkdtemp(prefix="made-", dir=self._top))
+        for each in range(count):
+            (made / f"file-{each}").write_text(f"content {each}\n")
+        files = self.cas.digest_directory(str(made), stores_many=True)
+        return _message(number, files, self.cas.add_bytes(b"meta\n"))
+
     def commit(self, number: int, data: bytes) -> None:
         """Makes artifact NUMBER findable, as a job does."""
         view = view_from_bytes(data)

@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,11 @@ class NotingDisk(DiskFiles):
         super().link(source, target)
         self._name(target)
 
+    def note_named(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self._add_name(path)
+        self._note()
+
     def synchronize_file(self, descriptor: int) -> None:
         file = self._files[os.fstat(descriptor).st_ino]
         file.safe = file.content
@@ -70,13 +76,16 @@ class NotingDisk(DiskFiles):
         return self.boot
 
     def _name(self, path: str) -> None:
+        self._add_name(path)
+        self._note()
+
+    def _add_name(self, path: str) -> None:
         status = os.lstat(path)
         file = self._files.get(status.st_ino)
-        if file is None:  # adopted: written by somebody else, without these calls
+        if file is None:  # written by somebody else, without these calls
             file = self._files[status.st_ino] = _File(status.st_mode & 0o777, Path(path).read_bytes())
         file.mode, file.times_ns = status.st_mode & 0o777, (status.st_atime_ns, status.st_mtime_ns)
         self._unsafe_names.append((str(Path(path).relative_to(self._top)), file))
-        self._note()
 
     def _note(self) -> None:
         names = [*self._safe_names.items(), *self._unsafe_names]

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from buildstream._store.workers import WORTHWHILE
 from tests.fault.background import Background, Ended
 from tests.fault.storecheck import find_faults
 from tests.testutils.space import TestSpace
@@ -74,6 +75,23 @@ def test_full_disk_is_one_clear_error(project: TestSpace, percent: int) -> None:
     assert "failed" not in project.states("big.bst").values()
     project.bst("build", "big.bst")
     assert set(project.states("big.bst").values()) == {"cached"}
+
+
+@pytest.mark.parametrize("share", [1, 2, 4, 8])
+def test_import_of_many_files_on_a_full_disk_is_one_clear_error(space: TestSpace, share: int) -> None:
+    space.project()
+    for number in range(2 * WORTHWHILE):
+        space.write(f"files/many/{number}", f"{number}\n" * 1000)
+    space.element("many.bst", "kind: import\nsources:\n- kind: local\n  path: files/many\n")
+    ended = build_on_small_disk(space, share * WORTHWHILE * 1000, "build", "many.bst")
+    assert (ended.code, ended.leftovers) == (255, ())
+    assert "Traceback" not in ended.output
+    assert "BUG" not in ended.output
+    assert "No space left on device" in ended.output
+    assert find_faults(space.cache_directory, space.directory / "scratch") == []
+    assert list((space.cache_directory / "cas" / "tmp").iterdir()) == []
+    space.bst("build", "many.bst")
+    assert set(space.states("many.bst").values()) == {"cached"}
 
 
 def test_command_that_failed_on_a_full_disk_is_tried_again(project: TestSpace) -> None:

@@ -10,6 +10,7 @@ import pytest
 from buildstream._act.retention import artifact_references
 from buildstream._exceptions import CASError
 from buildstream._store.cas import Cas
+from buildstream._store.workers import WORTHWHILE
 from tests.fault.commits import NAMES, Session, whole_artifacts
 from tests.fault.powerloss import NotingDisk
 
@@ -41,6 +42,16 @@ def test_who_finds_all_there_flushes_nevertheless(tmp_path: Path, disk: NotingDi
     second.commit(0, message)
     second.cas.close()
     assert check_losses(tmp_path, disk, first=before, seeds=60) == {NAMES[0]}
+
+
+def test_what_workers_have_stored_is_flushed_before_the_record(tmp_path: Path, disk: NotingDisk) -> None:
+    session = Session(tmp_path / "store", disk)
+    message = session.add_many(0, WORTHWHILE)
+    assert len(disk.snapshots[-1].unsafe_names) > WORTHWHILE
+    before = len(disk.snapshots)
+    session.commit(0, message)
+    session.cas.close()
+    assert check_losses(tmp_path, disk, first=before, seeds=2) == {NAMES[0]}
 
 
 def test_without_durability_damage_is_found(tmp_path: Path, disk: NotingDisk) -> None:

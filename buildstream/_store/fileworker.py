@@ -1,0 +1,269 @@
+"""A program that hashes, stores, links and copies many small files; see `workers`.
+
+It runs as `python -I -S fileworker.py` and imports nothing of this package. Its working directory
+is that of the objects. Requests and answers are values in the format of `marshal`, each behind its
+length; the first tells where everything is, each other one is an operation with the arguments
+for several calls of it. For each file it answers whether it was done: what is not, for whatever
+reason, is left to the caller, who finds the reason when he does it.
+
+Each operation is one loop: calls between small functions would take longer than the work.
+"""
+
+import errno
+import marshal
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from time import time_ns
+
+LEFT, MADE, FOUND = range(3)  # what became of a file: nothing, it is an object now, there was one
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_READ_OBJECT = _READ | os.O_NOATIME  # the access time tells of use; fails where they belong to somebody else
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+HASH_BYTES = 32
+_HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # as for the next file
+LENGTH_BYTES = 4  # in front of each value
+
+
+class FileWorker:
+    """What a process of this program works with.
+
+    Args:
+        temporary: Path of the one file that is not finished.
+        mtime_ns: The modification time of objects.
+    """
+
+    def __init__(self, temporary: str, mtime_ns: int) -> None:
+        self._temporary = temporary
+        self._mtime_ns = mtime_ns
+
+    def hash(self, directory: str, names: Sequence[str], sizes: Sequence[int]) -> tuple[bytes, bytes]:
+        """The hashes of the files called NAMES in DIRECTORY, if they still have these SIZES.
+
+        Returns:
+            For each file LEFT or FOUND; and its hash.
+        """
+        open_, read, close = os.open, os.read, os.close
+        states = bytearray(len(names))
+        hashes = bytearray(HASH_BYTES * len(names))
+        parent = open_(directory, _DIRECTORY)
+        try:
+            for number, name in enumerate(names):
+                size = sizes[number]
+                try:
+                    descriptor = open_(name, _READ, dir_fd=parent)
+                    try:
+                        data = read(descriptor, size + 1)
+                    finally:
+                        close(descriptor)
+                except OSError:
+                    continue
+                if len(data) == size:
+                    hashes[HASH_BYTES * number : HASH_BYTES * (number + 1)] = sha256(data).digest()
+                    states[number] = FOUND
+        finally:
+            close(parent)
+        return bytes(states), bytes(hashes)
+
+    def store(
+        self, directory: str, names: Sequence[str], sizes: Sequence[int], executables: bytes
+    ) -> tuple[bytes, bytes]:
+        """As `hash`, and makes objects of those files for which there are none: MADE.
+
+        Args:
+            executables: For each file whether its object is executable.
+        """
+        open_, read, write, close, access = os.open, os.read, os.write, os.close, os.access
+        temporary, times = self._temporary, (time_ns(), self._mtime_ns)
+        states = bytearray(len(names))
+        hashes = bytearray(HASH_BYTES * len(names))
+        os.umask(0o022)
+        parent = open_(directory, _DIRECTORY)
+        try:
+            for number, name in enumerate(names):
+                size, is_executable = sizes[number], executables[number]
+                try:
+                    descriptor = open_(name, _READ, dir_fd=parent)
+                    try:
+                        data = read(descriptor, size + 1)
+                    finally:
+                        close(descriptor)
+                except OSError:
+                    continue
+                if len(data) != size:
+                    continue
+                checksum = sha256(data)
+                hashes[HASH_BYTES * number : HASH_BYTES * (number + 1)] = checksum.digest()
+                text = checksum.hexdigest()
+                target = f"{text[:2]}/{text[2:]}"
+                if access(target, os.F_OK) or access(f"{target}.x", os.F_OK):
+                    states[number] = FOUND
+                    continue
+                if is_executable:
+                    target += ".x"
+                try:
+                    descriptor = open_(temporary, _CREATE, 0o755 if is_executable else 0o644)
+                    try:
+                        if write(descriptor, data) != size:
+                            raise OSError(errno.ENOSPC, "only a part was written")
+                        os.utime(descriptor, ns=times)
+                    finally:
+                        close(descriptor)
+                    try:
+                        os.rename(temporary, target)
+                    except FileNotFoundError:
+                        os.makedirs(text[:2], exist_ok=True)
+                        os.rename(temporary, target)
+                    states[number] = MADE
+                except OSError as error:
+                    with suppress(OSError):
+                        os.unlink(temporary)
+                    if error.errno in _HOPELESS:
+                        break
+        finally:
+            close(parent)
+        return bytes(states), bytes(hashes)
+
+    def link(self, directory: str, files: Sequence[tuple[str, str, int]]) -> bytes:
+        """Makes files in DIRECTORY, second names of objects, which are verified.
+
+        Args:
+            files: Name, path of the object from the directory of objects, and size of each.
+
+        Returns:
+            For each file LEFT or MADE.
+        """
+        open_, fstat, read, close, link = os.open, os.fstat, os.read, os.close, os.link
+        mtime_ns = self._mtime_ns
+        states = bytearray(len(files))
+        parent = open_(directory, _DIRECTORY)
+        try:
+            for number, (name, path, size) in enumerate(files):
+                try:
+                    descriptor = open_(path, _READ_OBJECT)
+                    try:
+                        status = fstat(descriptor)
+                        data = read(descriptor, size + 1)
+                    finally:
+                        close(descriptor)
+                    if (
+                        len(data) == size
+                        and status.st_mtime_ns == mtime_ns
+                        and status.st_mode == (0o100755 if path[-1] == "x" else 0o100644)
+                        and sha256(data).hexdigest() == path[:2] + path[3:65]
+                    ):
+                        link(path, name, dst_dir_fd=parent)
+                        states[number] = MADE
+                except OSError as error:
+                    if error.errno in _HOPELESS:
+                        break
+        finally:
+            close(parent)
+        return bytes(states)
+
+    def copy(self, directory: str, mask: int, files: Sequence[tuple[str, str, int, int | None]]) -> bytes:
+        """Makes files in DIRECTORY with the content of objects, which is verified.
+
+        Args:
+            mask: The umask, which is taken off the modes of files.
+            files: Name, path of the object from the directory of objects, and size of each, and the
+                modification time it gets, None for the present one.
+
+        Returns:
+            For each file LEFT or MADE.
+        """
+        open_, read, write, close = os.open, os.read, os.write, os.close
+        states = bytearray(len(files))
+        os.umask(mask)
+        parent = open_(directory, _DIRECTORY)
+        try:
+            for number, (name, path, size, time_ns_) in enumerate(files):
+                try:
+                    descriptor = open_(path, _READ_OBJECT)
+                    try:
+                        data = read(descriptor, size + 1)
+                    finally:
+                        close(descriptor)
+                    if len(data) != size or sha256(data).hexdigest() != path[:2] + path[3:65]:
+                        continue
+                    descriptor = open_(name, _CREATE, 0o777 if path[-1] == "x" else 0o666, dir_fd=parent)
+                    try:
+                        if write(descriptor, data) != size:
+                            raise OSError(errno.ENOSPC, "only a part was written")
+                        if time_ns_ is not None:
+                            os.utime(descriptor, ns=(time_ns_, time_ns_))
+                    except OSError:
+                        os.unlink(name, dir_fd=parent)
+                        raise
+                    finally:
+                        close(descriptor)
+                    states[number] = MADE
+                except OSError as error:
+                    if error.errno in _HOPELESS:
+                        break
+        finally:
+            close(parent)
+        return bytes(states)
+
+
+def receive(descriptor: int) -> bytes | None:
+    """The next value, encoded; None at the end, and if it is cut short."""
+    head = _receive(descriptor, LENGTH_BYTES)
+    return None if head is None else _receive(descriptor, int.from_bytes(head, "little"))
+
+
+def _receive(descriptor: int, size: int) -> bytes | None:
+    data = os.read(descriptor, size)
+    while len(data) < size:
+        more = os.read(descriptor, size - len(data))
+        if not more:
+            return None
+        data += more
+    return data
+
+
+def send(descriptor: int, value: bytes) -> None:
+    """Writes an encoded value.
+
+    Raises:
+        OSError: Nobody reads it.
+    """
+    view = memoryview(len(value).to_bytes(LENGTH_BYTES, "little") + value)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def main() -> None:
+    """The program: does what is asked for until nobody asks any more."""
+    first = receive(0)
+    if first is None:
+        return
+    objects, temporary, mtime_ns = marshal.loads(first)  # noqa: S302 - from its parent
+    os.chdir(objects)
+    worker = FileWorker(temporary, mtime_ns)
+    operations: dict[str, Callable[..., object]] = {
+        "hash": worker.hash,
+        "store": worker.store,
+        "link": worker.link,
+        "copy": worker.copy,
+    }
+    while (request := receive(0)) is not None:
+        name, parts = marshal.loads(request)  # noqa: S302 - from its parent
+        operation, answers = operations[name], []
+        for arguments in parts:
+            try:
+                answers.append(operation(*arguments))
+            except OSError:  # the directory can't be opened: the caller will say so
+                answers.append(None)
+        send(1, marshal.dumps(answers))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, KeyboardInterrupt):
+        sys.exit(1)  # its parent is gone

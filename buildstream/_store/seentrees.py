@@ -1,0 +1,89 @@
+"""What was seen of host directories, kept in a file a tree; it is no harm if one is lost."""
+
+import marshal
+import operator
+import stat
+import zlib
+from array import array
+from typing import NamedTuple
+
+from .fileworker import HASH_BYTES
+from .statrecords import replace_record
+
+_FORMAT = b"bst-stat-2\n"
+_HALF = 1 << 63
+_SEPARATOR = "\0"  # of names: no name holds it
+
+# What is kept of each entry that is no directory, in this order; all of a directory are one array.
+facts_of = operator.attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+Facts = tuple[int, int, int, int, int]
+UNSETTLED: Facts = (0, 0, 0, 0, 0)  # what no entry has
+NO_HASH = bytes(HASH_BYTES)
+
+
+class SeenDirectory(NamedTuple):
+    """A directory as it was, in few values of types that `marshal` knows, which are compared at once."""
+
+    names: str  # of all entries that are no directories, in the order of the directory
+    facts: bytes  # of these entries, in that order
+    contents: bytes  # hashes of the regular files among them, in that order; of others zeros
+    directories: tuple[tuple[str, str, int], ...]  # name and digest, in the order of the directory
+    mtime_ns: int | None  # as far as it counts
+    digest: tuple[str, int]
+
+
+def joined(names: list[str]) -> str:
+    """Names as one text."""
+    return _SEPARATOR.join(names)
+
+
+def packed(facts: list[int]) -> bytes:
+    """Facts of any number of entries, one after the other, in little space."""
+    try:
+        return array("q", facts).tobytes()
+    except OverflowError:  # inode numbers of some file systems use all of 64 bits
+        return array("q", [(value + _HALF) % (2 * _HALF) - _HALF for value in facts]).tobytes()
+
+
+def split_facts(data: bytes) -> list[Facts]:
+    """What `packed` has packed, by entry."""
+    values = iter(array("q", data))
+    return list(zip(*[values] * 5, strict=True))
+
+
+def split_hashes(contents: bytes) -> list[str]:
+    """Hashes as texts."""
+    text = contents.hex()
+    return [text[start : start + 2 * HASH_BYTES] for start in range(0, len(text), 2 * HASH_BYTES)]
+
+
+def known_hashes(directory: SeenDirectory | None) -> dict[tuple[str, Facts], str]:
+    """The hashes of the regular files of DIRECTORY, by name and facts."""
+    if directory is None or not directory.facts:
+        return {}
+    entries = zip(directory.names.split(_SEPARATOR), split_facts(directory.facts), strict=True)
+    hashes = split_hashes(directory.contents)
+    return {entry: hash_ for entry, hash_ in zip(entries, hashes, strict=True) if stat.S_ISREG(entry[1][0])}
+
+
+def load_seen(path: str) -> dict[str, SeenDirectory]:
+    """The directories of a tree by relative path; nothing if the file can't be read, or is damaged."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        head = len(_FORMAT) + 4
+        if data[: len(_FORMAT)] != _FORMAT or zlib.crc32(data[head:]) != int.from_bytes(
+            data[len(_FORMAT) : head], "little"
+        ):
+            return {}
+        content = marshal.loads(data[head:])  # noqa: S302 - written below, and found intact
+        return {name: SeenDirectory(*values) for name, values in content.items()}
+    except (OSError, EOFError, ValueError, TypeError):
+        return {}
+
+
+def save_seen(path: str, directories: dict[str, SeenDirectory]) -> None:
+    """Keeps the directories of a tree."""
+    # version 2 has no references between values: faster to write, and the same for the same values
+    data = marshal.dumps({name: tuple(values) for name, values in directories.items()}, 2)
+    replace_record(path, _FORMAT + zlib.crc32(data).to_bytes(4, "little") + data)
