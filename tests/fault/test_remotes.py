@@ -17,7 +17,8 @@ from tests.testutils.faultproxy import Fault, Plan, always, call_proxy, planned,
 from tests.testutils.space import TestSpace
 
 LARGE = Random(7).randbytes(3 << 20)
-TIMEOUT_S = 3
+TIMEOUT_S = 3  # of those that may never answer
+PATIENCE_S = 120  # with those that do, on a machine that may be busy
 METHODS = ("GetCapabilities", "FetchBlob", "FindMissingBlobs", "BatchReadBlobs", "Read")
 STATUSES = tuple(code for code in grpc.StatusCode if code is not grpc.StatusCode.OK)
 
@@ -44,12 +45,13 @@ def write_project(space: TestSpace) -> None:
     (space.project_directory / "files" / "link").symlink_to("program")
 
 
-def use_remotes(space: TestSpace, *addresses: str, push: bool = False) -> None:
-    """Lets the program use caches that it does not wait for long."""
-    connection = f"{{retry-limit: 1, retry-delay: 10, request-timeout: {TIMEOUT_S}}}"
+def use_remotes(space: TestSpace, broken: str | None, good: str | None = None, *, push: bool = False) -> None:
+    """Lets the program use one cache that it does not wait for long, then one that it does."""
+    connection = "{retry-limit: 1, retry-delay: 10, request-timeout: %d}"
     servers = "".join(
-        f"  - {{url: 'http://{address}', push: {push}, connection-config: {connection}}}\n"
-        for address in addresses
+        f"  - {{url: 'http://{address}', push: {push}, connection-config: {connection % timeout_s}}}\n"
+        for address, timeout_s in ((broken, TIMEOUT_S), (good, PATIENCE_S))
+        if address is not None
     )
     space.configure(f"scheduler:\n  network-retries: 0\nartifacts:\n  servers:\n{servers}")
 
@@ -60,7 +62,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     space = TestSpace(directory, lambda: directory)
     write_project(space)
     with artifact_server(directory / "served") as server:
-        use_remotes(space, server.addresses[0], push=True)
+        use_remotes(space, None, server.addresses[0], push=True)
         space.bst("build", "files.bst")
         yield Published(server)
 
@@ -190,14 +192,14 @@ def test_a_pull_that_breaks_many_times_loses_little(
     size = size_mib << 20
     part = size // (breaks + 1)
     with artifact_server(space.directory / "served") as server:
-        use_remotes(space, server.addresses[0], push=True)
+        use_remotes(space, None, server.addresses[0], push=True)
         space.bst("build", "blob.bst")
         space.bst("artifact", "delete", "blob.bst")
         for path in (space.cache_directory / "cas" / "objects").glob("*/*"):
             path.unlink()
         plans = [Plan(Fault.CLOSE, part, rate_bytes_s)] * breaks
         with tcp_proxy(server.addresses[0], planned(plans)) as proxy:
-            use_remotes(space, proxy.address)
+            use_remotes(space, None, proxy.address)
             space.bst("artifact", "pull", "blob.bst")
             lost = proxy.passed_bytes - size
             assert proxy.connections > breaks

@@ -2,15 +2,19 @@
 
     python -m tests.store.test_damage [COUNT]
 
-flips a bit in each of COUNT objects, and tells what became of them.
+flips a bit in each of COUNT objects, and tells what became of them: when they are read, and when trees
+that they are part of leave the store in each of the ways that there are.
 """
 
 import os
 import random
 import sys
+import tarfile
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -19,7 +23,9 @@ from buildstream._act.artifacts import ArtifactCache, view_from_bytes
 from buildstream._act.retention import artifact_references
 from buildstream._exceptions import CASError
 from buildstream._model.digest import Digest
+from buildstream._model.tree import DirectoryEntry, FileEntry, TreeDirectory
 from buildstream._store.cas import Cas
+from buildstream._store.checkout import export_directory, export_tar
 from buildstream._store.records import artifact_records
 
 FLIPS = 200
@@ -39,12 +45,7 @@ def flip_bits(directory: str, count: int, seed: int) -> Flips:
     cas = Cas(os.path.join(directory, "cas"), durable=False)
     digests = [cas.add_bytes(b"%d " % number + chance.randbytes(40)) for number in range(count)]
     for digest in digests:
-        path = _path(cas, digest)
-        status = path.stat()
-        content = bytearray(path.read_bytes())
-        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-        path.write_bytes(content)
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        _flip(_path(cas, digest), chance)
     found = delivered = 0
     # half of them as the process that stored them, half as another one
     readers = (cas, Cas(cas.directory))
@@ -58,6 +59,78 @@ def flip_bits(directory: str, count: int, seed: int) -> Flips:
         except CASError as error:
             found += error.reason == "corrupt-blob"
     return Flips(found, delivered)
+
+
+EXPORTS: dict[str, Callable[[Cas, Digest, str], object]] = {
+    "copies": export_directory,
+    "links": lambda cas, digest, path: export_directory(cas, digest, path, hardlinks=True),
+    "tar": lambda cas, digest, path: _unpack(cas, digest, path),  # noqa: PLW0108 - it comes below
+    "extracted": lambda cas, digest, path: os.symlink(cas.extracted_tree(digest), path),
+    "private": lambda cas, digest, path: cas.extract_private(digest, path),
+}
+_FILES_A_TREE = 3
+
+
+def flip_bits_of_trees(directory: str, count: int, seed: int) -> Flips:
+    """Stores COUNT small trees, flips a bit in a file or directory of each, and exports them all.
+
+    A tree counts as delivered if a file is exported with other bytes, or the damage is not told.
+    Half of them were exported before, so that links and extracted trees exist already.
+    """
+    chance = random.Random(seed)
+    writer = Cas(os.path.join(directory, "cas"), durable=False)
+    damaged: list[tuple[Digest, str, set[bytes]]] = []
+    for number in range(count):
+        contents = [b"%d " % number + chance.randbytes(40) for _ in range(_FILES_A_TREE)]
+        blobs = [writer.add_bytes(content) for content in contents]
+        entries = tuple(FileEntry(f"f{position}", blob) for position, blob in enumerate(blobs))
+        inner = writer.add_directory(TreeDirectory(files=entries))
+        digest = writer.add_directory(TreeDirectory(directories=(DirectoryEntry("d", inner),)))
+        name = list(EXPORTS)[number % len(EXPORTS)]
+        if number // len(EXPORTS) % 2:
+            EXPORTS[name](writer, digest, os.path.join(directory, f"early-{number}"))
+        _flip(_path(writer, chance.choice([*blobs, inner])), chance)
+        damaged.append((digest, name, set(contents)))
+    found = delivered = 0
+    reader = Cas(writer.directory, durable=False)
+    for number, (digest, name, right) in enumerate(damaged):
+        out = os.path.join(directory, f"out-{number}")
+        try:
+            EXPORTS[name](reader, digest, out)
+            delivered += 1
+        except CASError:
+            is_right = all(path.read_bytes() in right for path in Path(out).rglob("f*"))
+            found += is_right
+            delivered += not is_right
+    return Flips(found, delivered)
+
+
+def _unpack(cas: Cas, digest: Digest, path: str) -> None:
+    """Writes an archive beside PATH; what it has of the files goes to PATH, also if it ends with an error."""
+    stream = BytesIO()
+    try:
+        export_tar(cas, digest, stream)
+    finally:
+        os.mkdir(path)
+        stream.seek(0)
+        with suppress(tarfile.TarError), tarfile.open(fileobj=stream) as archive:
+            for member in archive:
+                file = archive.extractfile(member)
+                if file is not None:
+                    Path(path, os.path.basename(member.name)).write_bytes(file.read())
+
+
+def _flip(path: Path, chance: random.Random) -> None:
+    """Flips a bit of a file and sets its time back."""
+    status = path.stat()
+    content = bytearray(path.read_bytes())
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_no_flipped_bit_leaves_the_store(tmp_path: Path) -> None:
+    assert flip_bits_of_trees(str(tmp_path), FLIPS, seed=1) == Flips(found=FLIPS, delivered=0)
 
 
 def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
@@ -156,6 +229,8 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     with tempfile.TemporaryDirectory() as directory:
         sys.stdout.write(f"seed 1, {count} objects: {flip_bits(directory, count, seed=1)}\n")
+    with tempfile.TemporaryDirectory() as directory:
+        sys.stdout.write(f"seed 2, {count} trees: {flip_bits_of_trees(directory, count, seed=2)}\n")
 
 
 if __name__ == "__main__":
