@@ -17,7 +17,15 @@ class NodeFile:
         project: The project on whose behalf the file was loaded.
     """
 
-    __slots__ = ("_parse", "_toplevel", "displayname", "filename", "project", "shortname")
+    __slots__ = (
+        "_parse",
+        "_toplevel",
+        "displayname",
+        "filename",
+        "may_have_directives",
+        "project",
+        "shortname",
+    )
 
     def __init__(
         self, filename: str, shortname: str, displayname: str, project: object | None = None
@@ -26,6 +34,8 @@ class NodeFile:
         self.shortname = shortname
         self.displayname = displayname
         self.project = project
+        # whether there may be a conditional, an include or an assertion in it
+        self.may_have_directives = True
         self._toplevel: MappingNode | None = None
         self._parse: Callable[[], MappingNode] | None = None
 

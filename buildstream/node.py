@@ -398,8 +398,6 @@ class MappingNode(Node):
             LoadError: ILLEGAL_COMPOSITE where the types clash, INVALID_DATA for a mapping that
                 mixes list directives with other keys.
         """
-        from ._nodecomposition import CompositionClash, compose
-
         try:
             compose(self, target)
         except CompositionClash as clash:
@@ -422,8 +420,6 @@ class MappingNode(Node):
     def _assert_fully_composited(self) -> None:
         """Raises TRAILING_LIST_DIRECTIVE at a list directive that never met its list."""
         if self.value:  # of many mappings of many elements there is nothing to look at
-            from ._nodecomposition import assert_no_directives
-
             assert_no_directives(self)
 
     def _find_path(self, node: Node) -> list[str | int] | None:
@@ -531,3 +527,7 @@ def _assert_symbol_name(
         LoadErrorReason.INVALID_SYMBOL_NAME,
         detail=f"Symbol names must contain only {characters}, and may not begin with a digit.",
     )
+
+
+# last, since it needs the classes above; an import where it is called would cost as much as the call
+from ._nodecomposition import CompositionClash, assert_no_directives, compose  # noqa: E402

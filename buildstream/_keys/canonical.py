@@ -53,10 +53,11 @@ def _json_of(value: object, plugin: object) -> str:
     if isinstance(value, float):
         return _EXPONENT.sub(r"e-\1", _encoder.encode(value))
     if isinstance(value, (list, tuple)):
-        return "[" + ",".join([_json_of(item, plugin) for item in value]) + "]"
+        texts = [_encode_text(item) if type(item) is str else _json_of(item, plugin) for item in value]
+        return "[" + ",".join(texts) + "]"
     if isinstance(value, dict):
-        texts = {_key_text(key, plugin): item for key, item in value.items()}
-        members = [f"{_encode_text(key)}:{_json_of(texts[key], plugin)}" for key in sorted(texts)]
+        named = {key if type(key) is str else _key_text(key, plugin): item for key, item in value.items()}
+        members = [f"{_encode_text(key)}:{_json_of(named[key], plugin)}" for key in sorted(named)]
         return "{" + ",".join(members) + "}"
     raise _not_json(value, plugin)
 

@@ -157,6 +157,8 @@ class KeyTable:
         self._with_strict = _ScopeHashes(self._scopes, self._strict_fragments)
         # canonical JSON of what elements share: by identity, or by value where that can be hashed
         self._texts: dict[Hashable, str] = {}
+        # the last one: what stays out of it, all of it, and its canonical JSON
+        self._environment: tuple[frozenset[str], dict[str, str], str] = (frozenset(), {}, "{}")
         self.keys: list[ElementKeys] = [ElementKeys() for _ in elements]
 
     def compute(self, progress: Callable[[], None] | None = None) -> None:
@@ -248,11 +250,16 @@ class KeyTable:
         return *texts, self._public_json(element), end
 
     def _environment_json(self, element: ResolvedElement) -> str:
-        hidden = element.environment_nocache
-        environment = {name: value for name, value in element.environment.items() if name not in hidden}
-        if not all(type(value) is str for value in environment.values()):
-            return canonical_json(environment)
-        return self._shared_json(tuple(environment.items()), lambda: environment)
+        hidden, environment = element.environment_nocache, element.environment
+        if self._environment[:2] != (hidden, environment):
+            # most elements have that of the one before; plugins may add to their own, hence a copy
+            keyed = {name: value for name, value in environment.items() if name not in hidden}
+            if all(type(value) is str for value in keyed.values()):
+                text = self._shared_json(tuple(keyed.items()), lambda: keyed)
+            else:
+                text = canonical_json(keyed)
+            self._environment = (hidden, environment.copy(), text)
+        return self._environment[2]
 
     def _shared_json(self, identity: Hashable, value: Callable[[], object]) -> str:
         """Canonical JSON of VALUE, made once for everything of one IDENTITY."""

@@ -89,7 +89,7 @@ class ScopeTable:
             elif index not in self._members_of(prefix):
                 longer = self._continued(prefix, index)
                 if longer is None:
-                    return Scope(prefix, self._rest(prefix, dependencies[position:]))
+                    return Scope(prefix, self._rest(prefix, dependencies[position:])[0])
                 prefix = longer
         return Scope(prefix, [])
 
@@ -99,7 +99,7 @@ class ScopeTable:
         members = self._members_of(prefix)
         longer = prefix if run_prefix in members else self._continued(prefix, run_prefix)
         if longer is None:
-            return Scope(prefix, self._rest(prefix, self._runtime[index]))
+            return Scope(prefix, self._rest(prefix, self._runtime[index])[0])
         new = rest
         if members.intersect(self._members[index]):
             new = [member for member in rest if member not in members]
@@ -128,14 +128,15 @@ class ScopeTable:
         runtime = [dependency.index for dependency in element.runtime_dependencies]
         prefix = NO_PREFIX
         rest: list[int] = []
+        members = None
         for position, index in enumerate(runtime):
             if prefix == NO_PREFIX or self._begins_with(index, prefix):
                 prefix = index
             elif index not in self._members[prefix]:
-                rest = self._rest(prefix, runtime[position:])
+                rest, members = self._rest(prefix, runtime[position:])
                 break
-        members = self._members_of(prefix).copy()
-        members.update(rest)
+        if members is None:
+            members = self._members_of(prefix).copy()
         members.add(element.index)
         members.run_optimize()
         self._members.append(members)
@@ -143,17 +144,17 @@ class ScopeTable:
         self.prefixes.append(Scope(prefix, rest))
         self._append_jump(prefix)
 
-    def _rest(self, prefix: int, dependencies: Sequence[int]) -> list[int]:
-        """What the run scopes of DEPENDENCIES add to PREFIX, in order."""
-        seen = self._members_of(prefix)
+    def _rest(self, prefix: int, dependencies: Sequence[int]) -> tuple[list[int], BitMap]:
+        """What the run scopes of DEPENDENCIES add to PREFIX, in order, and the members of all of it."""
+        seen = self._members_of(prefix).copy()
         order: list[int] = []
         for top in dependencies:
             # run scopes are closed: what an element needs has come before if the element has
             if top not in seen:
                 new = self._members[top] - seen
                 self._add_new(top, new, order)
-                seen = seen | new
-        return order
+                seen |= new
+        return order, seen
 
     def _add_new(self, top: int, new: BitMap, order: list[int]) -> None:
         """Appends to ORDER the members of the run scope of TOP that are in NEW: all that are not seen."""

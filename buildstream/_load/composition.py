@@ -48,11 +48,15 @@ def _references(node: Node, names: set[str]) -> set[str]:
 
 @dataclass(slots=True)
 class SharedExpansion:
-    """A composed section that most elements take as it is, expanded once a set of variable values."""
+    """A composed section that most elements take as it is, expanded once a set of variable values.
+
+    The variables of all elements have the same parent.
+    """
 
     node: MappingNode
     _names: tuple[str, ...] | None = None
     _expanded: dict[tuple[str | None, ...], MappingNode] = field(default_factory=dict)
+    _usual: MappingNode | None = None  # with values that do not differ from those of the kind
 
     def expanded(self, variables: Variables) -> MappingNode:
         """The section with VARIABLES expanded; not to be changed by the caller.
@@ -63,6 +67,9 @@ class SharedExpansion:
         if self._names is None:
             self.node._assert_fully_composited()
             self._names = tuple(sorted(_references(self.node, set())))
+        is_usual = variables.differing.isdisjoint(self._names)
+        if is_usual and self._usual is not None:
+            return self._usual
         values = tuple([variables.get(name) for name in self._names])
         result = self._expanded.get(values)
         if result is None or None in values:
@@ -70,6 +77,8 @@ class SharedExpansion:
             result = self.node.clone()
             variables.expand(result)
             self._expanded[values] = result
+        if is_usual:
+            self._usual = result
         return result
 
 
@@ -126,12 +135,14 @@ class KindDefaults:
         if self._resolved is None:
             self._resolved = Variables(self.variables, self._project_variables)
         own = element.get_mapping("variables", None)
+        changed: tuple[str, ...] | None = None
         if own is not None and own.value:
             composed = _layered(self.variables, own)
             composed._assert_fully_composited()
         else:
             composed = _empty()
             composed.value.update(self.variables.value)
+            changed = ("element-name",)
         for protected in _PROTECTED:
             node = composed.get_node(protected, allow_none=True)
             if node is not None and not node._is_synthetic:
@@ -142,7 +153,8 @@ class KindDefaults:
         composed["element-name"] = name
         if "notparallel" in composed and composed.get_bool("notparallel"):
             composed["max-jobs"] = "1"
-        return Variables(composed, self._resolved)
+            changed = changed and (*changed, "max-jobs")
+        return Variables(composed, self._resolved, changed)
 
     def compose_environment(self, element: MappingNode, variables: Variables) -> dict[str, str]:
         """The environment of an element, expanded."""

@@ -53,8 +53,8 @@ def _check_name(name: str, node: Node | None) -> None:
             f"{prefix_of(node)}Element '{name}' does not have expected file extension `.bst`",
             LoadErrorReason.BAD_ELEMENT_SUFFIX,
         )
-    bad = [c for c in name if c in _FORBIDDEN_CHARACTERS or not 32 <= ord(c) <= 126]
-    if bad:
+    if not (name.isascii() and name.isprintable() and _FORBIDDEN_CHARACTERS.isdisjoint(name)):
+        bad = [c for c in name if c in _FORBIDDEN_CHARACTERS or not 32 <= ord(c) <= 126]
         raise LoadError(
             f"{prefix_of(node)}Element '{name}' has invalid characters in its name: "
             f"{', '.join(map(repr, bad))}",

@@ -1,6 +1,7 @@
 """The engine's side of an element plugin: answers what the public Element class asks."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, cast
@@ -199,7 +200,7 @@ def resolved_element(plugin: "Element") -> ResolvedElement:
     return host.element
 
 
-_NAME_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._")
+_UNNAMEABLE = re.compile(r"[^0-9a-zA-Z._-]")
 
 
 def artifact_name(element: ResolvedElement, key: str) -> str:
@@ -210,4 +211,4 @@ def artifact_name(element: ResolvedElement, key: str) -> str:
 def ref_of_names(project_name: str, element_name: str, key: str) -> str:
     """`<project>/<normal name>/<key>`, characters that refs can't hold replaced by an underscore."""
     normal = os.path.splitext(element_name.replace("/", "-"))[0]
-    return f"{project_name}/{''.join([c if c in _NAME_CHARACTERS else '_' for c in normal])}/{key}"
+    return f"{project_name}/{_UNNAMEABLE.sub('_', normal)}/{key}"

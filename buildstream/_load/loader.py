@@ -205,7 +205,8 @@ class Loader:
             self.project.first.options.process_node(mapping)
         else:
             self.project.complete()
-            self._includes.process(mapping)
+            if mapping._file is None or mapping._file.may_have_directives:
+                self._includes.process(mapping)
         mapping.validate_keys(ELEMENT_KEYS)
         kind = mapping.get_str("kind")
         return LoadElement(name, self.project, kind, mapping, read_declarations(mapping))

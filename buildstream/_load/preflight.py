@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 from .._exceptions import BstError
+from ..element import ElementError
 from ..exceptions import ErrorDomain
+from ..source import SourceError
 from .pluginfaults import plugin_code
 
 if TYPE_CHECKING:
@@ -17,9 +19,6 @@ def check_element(element: "ResolvedElement") -> None:
         ElementError: Something is forbidden for the kind, or the plugin refuses.
         SourceError: A source refuses.
     """
-    from ..element import ElementError
-    from ..source import SourceError
-
     plugin = element.plugin
     _check_forbidden(element)
     with plugin_code(plugin, "preflight"):

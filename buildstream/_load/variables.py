@@ -25,15 +25,34 @@ class Variables:
     Args:
         node: The composed variables; it is kept, and must not change from now on.
         parent: A map from which most entries were taken, as the same nodes.
+        changed: The names whose entries are others than the parent's, if the caller knows.
+
+    Attributes:
+        differing: The names whose values may differ from the parent's, if there is one.
     """
 
-    __slots__ = ("_dependants", "_nodes", "_values")
+    __slots__ = ("_dependants", "_differing", "_nodes", "_values", "differing")
 
-    def __init__(self, node: MappingNode, parent: "Variables | None" = None) -> None:
+    def __init__(
+        self,
+        node: MappingNode,
+        parent: "Variables | None" = None,
+        changed: tuple[str, ...] | None = None,
+    ) -> None:
         self._nodes = node.value
-        self._values: dict[str, str] = {} if parent is None else parent._values_shared_with(self._nodes)
-        # names of the variables that refer to a name, directly or not; made when this map becomes a parent
+        self._values: dict[str, str] = {}
+        self.differing: frozenset[str] = frozenset()
+        # of a map that has become a parent: names of the variables that refer to a name, directly
+        # or not; and what differs once some names are changed
         self._dependants: dict[str, set[str]] | None = None
+        self._differing: dict[tuple[str, ...], frozenset[str]] = {}
+        if parent is not None:
+            if changed is None:
+                changed = parent._changed_in(self._nodes)
+            self.differing = parent._differing_for(changed)
+            self._values = parent._values.copy()
+            for name in self.differing:
+                self._values.pop(name, None)
 
     def get(self, name: str) -> str | None:
         """The expanded value of NAME, None if there is no such variable.
@@ -158,21 +177,25 @@ class Variables:
             detail="\n".join(steps),
         )
 
-    def _values_shared_with(self, nodes: dict[str, Node]) -> dict[str, str]:
-        """Values that hold in a map of NODES as well: O(variables), plus what depends on the differences."""
-        if self._dependants is None:
-            self._resolve_what_can_be()
-            self._dependants = self._find_dependants()
+    def _changed_in(self, nodes: dict[str, Node]) -> tuple[str, ...]:
+        """The names that NODES has other entries for than this map, or that only one of both has."""
         own = self._nodes
-        values = self._values.copy()
         changed = [name for name, node in nodes.items() if own.get(name) is not node]
         if len(nodes) - len(changed) < len(own):
             changed.extend(own.keys() - nodes.keys())
-        for name in changed:
-            values.pop(name, None)
-            for dependant in self._dependants.get(name, ()):
-                values.pop(dependant, None)
-        return values
+        return tuple(changed)
+
+    def _differing_for(self, changed: tuple[str, ...]) -> frozenset[str]:
+        """CHANGED and what depends on that; this map, a parent from now on, has all other values resolved."""
+        if self._dependants is None:
+            self._resolve_what_can_be()
+            self._dependants = self._find_dependants()
+        differing = self._differing.get(changed)
+        if differing is None:
+            dependants = self._dependants
+            differing = frozenset(changed).union(*[dependants.get(name, ()) for name in changed])
+            self._differing[changed] = differing
+        return differing
 
     def _resolve_what_can_be(self) -> None:
         for name in self._nodes:

@@ -13,6 +13,7 @@ from typing import Any
 from .._exceptions import LoadError
 from ..exceptions import LoadErrorReason
 from ..node import MappingNode, NodeFile, ScalarNode, SequenceNode
+from .plainyaml import read_plain
 
 _CORE_TAG_PREFIX = "tag:yaml.org,2002:"
 
@@ -63,13 +64,17 @@ def _read(path: str, *, accepts_pipe: bool) -> bytes:
         # a pipe would wait for a writer, and a device may never end
         waiting = 0 if accepts_pipe and stat.S_ISFIFO(os.stat(path).st_mode) else os.O_NONBLOCK
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | waiting)
-        with open(descriptor, "rb", buffering=0) as stream:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode) and not (accepts_pipe and stat.S_ISFIFO(mode)):
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError
+            if not stat.S_ISREG(status.st_mode) and not (accepts_pipe and stat.S_ISFIFO(status.st_mode)):
                 raise LoadError(
                     f"Could not read file at {path}: Not a regular file", LoadErrorReason.MISSING_FILE
                 )
-            return stream.read()
+            return _read_all(descriptor, status.st_size)
+        finally:
+            os.close(descriptor)
     except IsADirectoryError as error:
         raise LoadError(f"{path} is a directory", LoadErrorReason.LOADING_DIRECTORY) from error
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -80,6 +85,18 @@ def _read(path: str, *, accepts_pipe: bool) -> bytes:
         ) from error
 
 
+def _read_all(descriptor: int, expected_bytes: int) -> bytes:
+    """All of a file, in one call if it has EXPECTED_BYTES."""
+    content = os.read(descriptor, expected_bytes + 1)
+    if len(content) == expected_bytes:
+        return content
+    # a pipe, or a file that is being written
+    parts = [content]
+    while parts[-1]:
+        parts.append(os.read(descriptor, 1 << 20))
+    return b"".join(parts)
+
+
 def load_text(text: str, file: NodeFile) -> MappingNode:
     """The YAML document TEXT, as a tree that belongs to the caller.
 
@@ -88,7 +105,12 @@ def load_text(text: str, file: NodeFile) -> MappingNode:
     Raises:
         LoadError: INVALID_YAML.
     """
-    tree = _parse(text, file)
+    tree = read_plain(text, file)
+    if tree is None:
+        tree = _parse(text, file)
+    else:
+        # without escapes in keys
+        file.may_have_directives = "(?)" in text or "(@)" in text or "(!)" in text
     file.set_parser(partial(_parse, text, file))
     return tree
 

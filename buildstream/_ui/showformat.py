@@ -27,17 +27,44 @@ def render_report(
     Line breaks that end ELEMENT_FORMAT do not count at the end of the report,
     those that end a value do.
     """
+    simple = _simple_format(element_format)
     last = len(views) - 1
-    rows = [
-        render_element(
-            view,
-            element_format if position < last else element_format.rstrip("\n"),
-            paint=paint,
-            key_length=key_length,
-        )
-        for position, view in enumerate(views)
-    ]
+    rows = []
+    for position, view in enumerate(views):
+        row = None
+        if simple is not None and position < last:
+            row = _render_simple(view, simple, paint, key_length)
+        if row is None:
+            text = element_format if position < last else element_format.rstrip("\n")
+            row = render_element(view, text, paint=paint, key_length=key_length)
+        rows.append(row)
     return "\n".join(rows) + "\n"
+
+
+def _simple_format(element_format: str) -> list[tuple[str, _Field | None]] | None:
+    """The texts of ELEMENT_FORMAT and what is put behind each; None if it has more than plain tokens."""
+    parts: list[tuple[str, _Field | None]] = []
+    pieces = re.split(r"%\{([a-z-]+)\}", element_format)
+    for text, symbol in zip(pieces[::2], [*pieces[1::2], None], strict=True):
+        if "%" in text or (symbol is not None and symbol not in _FIELDS):
+            return None
+        parts.append((text, _FIELDS[symbol] if symbol is not None else None))
+    return parts
+
+
+def _render_simple(
+    view: ElementView, parts: list[tuple[str, _Field | None]], paint: Paint, key_length: int
+) -> str | None:
+    """The element as :func:`render_element` renders it; None if a value may have or make up a token."""
+    texts = []
+    for text, field in parts:
+        texts.append(text)
+        if field is not None:
+            value, profile = field(view, key_length)
+            if "%" in value:
+                return None
+            texts.append(paint(value, profile))
+    return "".join(texts)
 
 
 def render_element(view: ElementView, element_format: str, *, paint: Paint, key_length: int = 8) -> str:
