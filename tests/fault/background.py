@@ -26,7 +26,7 @@ class Ended:
     code: int  # exit status, or minus the signal that ended it
     output: str  # what it wrote, results and messages together
     duration_s: float  # from the start, or the last signal, to the end of bst
-    leftovers: tuple[str, ...]  # processes that it left and that were still there a second later
+    leftovers: tuple[str, ...]  # processes that it left and that did not end in time
 
 
 class Background:
@@ -108,9 +108,9 @@ class Background:
         if not self.has_ended(PATIENCE_S):
             self.process.kill()
             self.process.wait()
-            pytest.fail(f"did not end; leaves {_reap_orphans(1.0, self._strangers)}\n{self.output()}")
+            pytest.fail(f"did not end; leaves {_reap_orphans(self._strangers)}\n{self.output()}")
         duration_s = time.monotonic() - self._started_s
-        return Ended(self.process.returncode, self.output(), duration_s, _reap_orphans(1.0, self._strangers))
+        return Ended(self.process.returncode, self.output(), duration_s, _reap_orphans(self._strangers))
 
     def children(self) -> list[int]:
         """The processes that the program itself has started."""
@@ -160,12 +160,13 @@ def _adopt_orphans() -> None:
     assert result == 0
 
 
-def _reap_orphans(limit_s: float, strangers: Collection[int]) -> tuple[str, ...]:
+def _reap_orphans(strangers: Collection[int]) -> tuple[str, ...]:
     """Waits until this process has no children but STRANGERS.
 
-    Kills and names those that last longer than LIMIT_S.
+    Kills and names those that last longer than a second; more, if they share the processors with others.
     """
-    deadline = time.monotonic() + limit_s
+    others = os.getloadavg()[0] / len(os.sched_getaffinity(0))
+    deadline = time.monotonic() + 1.0 + others
     leftovers: list[str] = []
     while children := [pid for pid in _children(os.getpid()) if pid not in strangers]:
         pid = children[0]
