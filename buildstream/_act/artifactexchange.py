@@ -1,6 +1,7 @@
 """Artifacts between the local cache and remote ones (keys specification 2.6 and 2.7)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 
 from .._dataclass import dataclass
 from .._exceptions import ArtifactError
@@ -15,7 +16,8 @@ from .._remote.retry import Effects
 from .._remote.sharedreads import Lacking
 from .._remote.upload import tree_blobs
 from .artifacts import ArtifactCache
-from .exchange import Surroundings, exchange
+from .exchange import Exchange, Surroundings, exchange
+from .pullgroups import Fetched, PullGroups
 
 _URI_PREFIX = "urn:fdc:buildstream.build:2020:artifact:"
 
@@ -47,6 +49,7 @@ class ArtifactExchange:
         self._artifacts = artifacts
         self._cas = artifacts.cas
         self._surroundings = Surroundings(self._cas, messenger, effects)
+        self._groups = PullGroups(_known_digest)
 
     # pulling
 
@@ -54,6 +57,8 @@ class ArtifactExchange:
         """Asks all indexes for the artifact called REF ahead of `pull`."""
         for remote in remotes.indexes:
             remote.assets.expect_blobs([_URI_PREFIX + ref])
+        if remotes.storages:
+            self._groups.expect(remotes, ref)
 
     def is_known_missing(self, remotes: CacheRemotes, ref: str) -> bool:
         """Whether all indexes have said already that they don't know the artifact called REF."""
@@ -81,12 +86,29 @@ class ArtifactExchange:
         """
         uri = _URI_PREFIX + subject.ref
 
-        def fetch(downloader: Downloader) -> ArtifactView | Lacking:
+        def fetch(remote: Remote, downloader: Downloader) -> ArtifactView | Lacking:
             assert digest is not None, "only what is known is fetched"
-            return self._fetch(downloader, digest, subject.ref, with_buildtrees=with_buildtrees)
+            fetched = None
+            if remote is remotes.storages[0]:
+                fetched = self._groups.take(
+                    remote,
+                    subject.ref,
+                    digest,
+                    lambda digests: self._fetch_together(
+                        operation, remote, digests, with_buildtrees=with_buildtrees
+                    ),
+                    operation.cancellation.check,
+                )
+            if fetched is None:
+                return self._fetch(downloader, digest, subject.ref, with_buildtrees=with_buildtrees)
+            downloader.note_fetched(fetched.size_bytes, fetched.blobs)
+            self._artifacts.store_pulled(subject.ref, fetched.data, fetched.artifact)
+            return fetched.artifact
 
         with exchange(self._surroundings, remotes, subject.what, subject.label) as operation:
             digest = operation.look_up(lambda remote: remote.assets.fetch_blob([uri], operation.cancellation))
+            if digest is None:
+                self._groups.forget(subject.ref)
             artifact = None if digest is None else operation.fetch(fetch)
         if artifact is None and operation.errors:
             raise operation.failure(f"Failed to pull {subject.what}")
@@ -102,14 +124,46 @@ class ArtifactExchange:
         artifact = self._artifacts.decode(data)
         if artifact is None or not _names_fit(ref, artifact):
             raise RemoteError(f"What is called '{ref}' there is not such an artifact", Failure.CORRUPT)
-        trees = [] if artifact.files is None else [artifact.files]
-        if with_buildtrees:
-            trees += _optional_trees(artifact)
-        lacking = downloader.fetch_trees(trees, _metadata(artifact))
+        lacking = downloader.fetch_trees(_trees(artifact, with_buildtrees), _metadata(artifact))
         if lacking:
             return lacking
         self._artifacts.store_pulled(ref, data, artifact)
         return artifact
+
+    def _fetch_together(
+        self, operation: Exchange, remote: Remote, digests: Mapping[str, Digest], *, with_buildtrees: bool
+    ) -> dict[str, Fetched]:
+        """Those of the artifacts with messages DIGESTS that are complete then, by ref.
+
+        Raises:
+            RemoteError: REMOTE fails.
+            CASError: The disk refuses.
+        """
+        text = f"Pulling data for {len(digests)} artifacts <- {remote.url}"
+        with operation.report.counted(text) as tally:
+            downloader = operation.downloader(remote, tally)
+            messages: dict[str, tuple[bytes, ArtifactView]] = {}
+            downloader.fetch_messages(digests.values())
+            for ref, digest in digests.items():
+                data = downloader.fetch_message(digest)
+                artifact = None if data is None else self._artifacts.decode(data)
+                if data is not None and artifact is not None and _names_fit(ref, artifact):
+                    messages[ref] = (data, artifact)
+            trees = {ref: _trees(artifact, with_buildtrees) for ref, (_, artifact) in messages.items()}
+            metadata = [digest for _, artifact in messages.values() for digest in _metadata(artifact)]
+            if downloader.fetch_trees(chain.from_iterable(trees.values()), metadata):
+                return {}
+        found = {}
+        fetched = downloader.fetched
+        for ref, (data, artifact) in messages.items():
+            names = [digests[ref], *_metadata(artifact)]
+            for tree in trees[ref]:
+                names += tree_blobs(self._cas, tree)
+            own = fetched.intersection(names)
+            fetched -= own
+            found[ref] = Fetched(data, artifact, len(own), sum(digest.size for digest in own))
+        self._cas.note_stored(-sum(each.size_bytes for each in found.values()))  # each job counts its own
+        return found
 
     # pushing
 
@@ -161,6 +215,20 @@ class ArtifactExchange:
         for tree in _optional_trees(artifact):
             if self._cas.contains_tree(tree):
                 yield from tree_blobs(self._cas, tree)
+
+
+def _known_digest(remotes: CacheRemotes, ref: str) -> Digest | None:
+    """What the first index that has answered so far has for the artifact called REF."""
+    for remote in remotes.indexes:
+        digest = remote.assets.known_blob(_URI_PREFIX + ref)
+        if digest is not None:
+            return digest
+    return None
+
+
+def _trees(artifact: ArtifactView, with_buildtrees: bool) -> list[Digest]:
+    trees = [] if artifact.files is None else [artifact.files]
+    return trees + _optional_trees(artifact) if with_buildtrees else trees
 
 
 def _optional_trees(artifact: ArtifactView) -> list[Digest]:

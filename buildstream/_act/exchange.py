@@ -15,6 +15,7 @@ from .._remote.errors import Failure, RemoteError
 from .._remote.remote import CacheRemotes, Remote
 from .._remote.retry import Cancellation, Effects
 from .._remote.sharedreads import Lacking
+from .._remote.tally import Tally
 from .._remote.upload import Uploader
 from .._store.cas import Cas
 from .transferreport import TransferReport
@@ -82,13 +83,16 @@ class Exchange:
             self.report.send(MessageType.INFO, f"{service} ({remote.url}) does not have {self.what} cached")
         return None
 
-    def fetch(self, fetch: Callable[[Downloader], _Found | Lacking]) -> _Found | None:
+    def downloader(self, remote: Remote, tally: Tally) -> Downloader:
+        """A transfer out of the storage REMOTE."""
+        return Downloader(remote.cas, self.cas, self.cancellation, tally, remote.reads_into(self.cas))
+
+    def fetch(self, fetch: Callable[[Remote, Downloader], _Found | Lacking]) -> _Found | None:
         """What FETCH gives with the first storage that has everything; None if no storage has."""
         for remote in self.remotes.storages:
             try:
                 with self.report.counted(f"Pulling data for {self.what} <- {remote.url}") as tally:
-                    reads = remote.reads_into(self.cas)
-                    found = fetch(Downloader(remote.cas, self.cas, self.cancellation, tally, reads))
+                    found = fetch(remote, self.downloader(remote, tally))
             except RemoteError as error:
                 self.note_failure(f"Could not pull from remote {remote.url}", error)
                 continue

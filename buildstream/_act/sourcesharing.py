@@ -8,7 +8,7 @@ from .._model.digest import Digest
 from .._model.message import ElementLabel
 from .._remote.download import Downloader
 from .._remote.errors import Failure, RemoteError
-from .._remote.remote import CacheRemotes
+from .._remote.remote import CacheRemotes, Remote
 from .._remote.sharedreads import Lacking
 from .._remote.upload import tree_blobs
 from .._store.cas import Cas
@@ -64,7 +64,7 @@ class SourceSharing:
         if not remotes.can_fetch:
             return None
 
-        def fetch(downloader: Downloader) -> Digest | Lacking:
+        def fetch(_: Remote, downloader: Downloader) -> Digest | Lacking:
             assert digest is not None, "only what is known is fetched"
             data = downloader.fetch_message(digest)
             if data is None:
@@ -90,7 +90,7 @@ class SourceSharing:
         if not remotes.can_fetch:
             return None
 
-        def fetch(downloader: Downloader) -> Digest | Lacking:
+        def fetch(_: Remote, downloader: Downloader) -> Digest | Lacking:
             assert digest is not None, "only what is known is fetched"
             return downloader.fetch_trees([digest]) or digest
 

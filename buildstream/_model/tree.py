@@ -64,7 +64,7 @@ def encode_directory(directory: TreeDirectory) -> bytes:
     by_name = itemgetter(0)  # code point order equals the order of UTF-8 bytes
     parts = [_encode_file(entry) for entry in sorted(directory.files, key=by_name)]
     for name, digest in sorted(directory.directories, key=by_name):
-        node = _length_prefixed(b"\x0a", name.encode()) + _encode_digest(digest)
+        node = _length_prefixed(b"\x0a", name.encode()) + encode_digest_field(digest)
         parts.append(_length_prefixed(b"\x12", node))
     for name, target in sorted(directory.symlinks, key=by_name):
         node = _length_prefixed(b"\x0a", name.encode())
@@ -81,7 +81,7 @@ def encode_directory(directory: TreeDirectory) -> bytes:
 
 def _encode_file(entry: FileEntry) -> bytes:
     name, digest, is_executable, mtime_ns = entry
-    node = _length_prefixed(b"\x0a", name.encode()) + _encode_digest(digest)
+    node = _length_prefixed(b"\x0a", name.encode()) + encode_digest_field(digest)
     if is_executable:
         node += b"\x20\x01"
     if mtime_ns is not None:
@@ -89,7 +89,7 @@ def _encode_file(entry: FileEntry) -> bytes:
     return _length_prefixed(b"\x0a", node)
 
 
-def _encode_digest(digest: Digest) -> bytes:
+def encode_digest_field(digest: Digest) -> bytes:
     """A digest as field 2 of the message that holds it."""
     hash_bytes = digest.hash.encode()
     if digest.size:

@@ -84,6 +84,10 @@ class AssetClient:
         """Whether `fetch_blob` of URI will give None, without a call."""
         return self._ahead.is_missing(uri)
 
+    def known_blob(self, uri: str) -> Digest | None:
+        """What `fetch_blob` of URI will give without a call; None if it is not known, or missing."""
+        return self._ahead.peek(uri)
+
     def _start_fetch_blob(self, uri: str) -> Any:
         request = self._protos.FetchBlobRequest(instance_name=self._channel.instance_name, uris=[uri])
         return self._channel.start(self._fetch.FetchBlob, request)

@@ -5,9 +5,10 @@ handed on unverified but for its size, and verified by whoever stores it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .._model.digest import Digest
+from .._model.tree import encode_digest_field
 from .capabilities import StorageCapabilities
 from .channel import Channel
 from .compression import WORTH_COMPRESSING_BYTES, compressed, decompressed
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _DIGESTS_PER_REQUEST = 10_000  # some 80 bytes each
 _OVERHEAD_BYTES = 100  # of a blob in a batch: digest, status, framing
 _ALREADY_EXISTS = 6
+_SERVICE = "build.bazel.remote.execution.v2.ContentAddressableStorage"
+_ACCEPTS_ZSTD = b"\x1a\x01\x01"  # field acceptable_compressors of a BatchReadBlobsRequest
 
 
 class Blob(NamedTuple):
@@ -53,6 +56,12 @@ class CasClient:
         self._protos = remote_execution_pb2
         self._zstd = remote_execution_pb2.Compressor.ZSTD
         self._storage = ContentAddressableStorageStub(channel.stub_channel)
+        # as they are on the wire: for many small blobs, messages cost more than what they are about
+        self._batch_read = channel.stub_channel.unary_unary(f"/{_SERVICE}/BatchReadBlobs")
+        self._batch_update = channel.stub_channel.unary_unary(f"/{_SERVICE}/BatchUpdateBlobs")
+        self._instance = remote_execution_pb2.BatchReadBlobsRequest(
+            instance_name=channel.instance_name
+        ).SerializeToString()
         is_compressing = not channel.is_local if compresses is None else compresses
         self._reads_zstd = is_compressing and capabilities.reads_zstd
         self._updates_zstd = is_compressing and capabilities.updates_zstd
@@ -62,6 +71,11 @@ class CasClient:
     def largest_in_batch(self) -> int:
         """The size in bytes of the largest blob that may be sent in a batch."""
         return self.capabilities.batch_limit_bytes - _OVERHEAD_BYTES
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether blobs may come compressed in batches."""
+        return self._reads_zstd
 
     def find_missing(self, digests: Iterable[Digest], cancellation: Cancellation) -> set[Digest]:
         """Which of DIGESTS the server does not have: as few calls as the size of a request allows.
@@ -82,21 +96,36 @@ class CasClient:
 
     # batches
 
-    def read_batch(self, digests: Sequence[Digest], cancellation: Cancellation) -> Iterator[Blob]:
-        """The blobs DIGESTS, each once, in one call; together they must fit into a batch.
+    def read_message(self, digests: Sequence[Digest], cancellation: Cancellation) -> bytes:
+        """The encoded response to a question for DIGESTS, asked once; together they must fit into a batch.
 
         Raises:
-            RemoteError: The call failed, or the server failed with some of them.
+            RemoteError: The call failed.
         """
-        wanted = set(digests)
-        request = self._protos.BatchReadBlobsRequest(
-            instance_name=self.channel.instance_name,
-            digests=map(self._message, digests),
-            acceptable_compressors=[self._zstd] if self._reads_zstd else [],
-        )
-        answer = self.channel.call(self._storage.BatchReadBlobs, request, cancellation)
+        parts = [self._instance]
+        parts += map(encode_digest_field, digests)
+        if self._reads_zstd:
+            parts.append(_ACCEPTS_ZSTD)
+        return cast("bytes", self.channel.call_once(self._batch_read, b"".join(parts), cancellation))
+
+    def blobs_in(self, message: bytes, digests: Iterable[Digest]) -> Iterator[Blob]:
+        """Those of the blobs DIGESTS that are in MESSAGE, each once.
+
+        Raises:
+            RemoteError: At once with status INTERNAL, as MESSAGE is damaged; while it gives blobs, as the
+                server failed with some of them, or left them out.
+        """
+        from google.protobuf.message import DecodeError
+
+        try:
+            answer = self._protos.BatchReadBlobsResponse.FromString(message)
+        except DecodeError as error:
+            raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
+        return self._blobs_of(answer.responses, set(digests))
+
+    def _blobs_of(self, responses: Iterable[Any], wanted: set[Digest]) -> Iterator[Blob]:
         failure: RemoteError | None = None
-        for response in answer.responses:
+        for response in responses:
             digest = _digest(response.digest)
             if digest not in wanted:
                 continue  # nobody asked for it
@@ -112,7 +141,7 @@ class CasClient:
             else:
                 failure = error_from_status(status_name(code), response.status.message)
         if failure is None and wanted:
-            failure = RemoteError(f"The server left out {len(wanted)} blobs of a batch", Failure.TRANSIENT)
+            failure = left_out(len(wanted))
         if failure is not None:
             raise failure
 
@@ -148,3 +177,8 @@ class CasClient:
 
 def _digest(message: "DigestMessage") -> Digest:
     return Digest(message.hash, message.size_bytes)
+
+
+def left_out(count: int) -> RemoteError:
+    """The error for COUNT blobs that were asked for, and of which nothing was said."""
+    return RemoteError(f"The server left out {count} blobs of a batch", Failure.TRANSIENT)

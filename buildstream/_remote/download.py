@@ -49,6 +49,21 @@ class Downloader:
         self._reads = reads or SharedReads(client, cas)
         self._cancellation = cancellation
         self._tally = tally
+        self.fetched: set[Digest] = set()  # blobs that were not here before
+
+    def note_fetched(self, size_bytes: int, blobs: int) -> None:
+        """Counts blobs that were fetched by another transfer for this one."""
+        self._tally.expect(size_bytes)
+        self._tally.add(size_bytes, blobs)
+        self._cas.note_stored(size_bytes)
+
+    def fetch_messages(self, digests: Iterable[Digest]) -> None:
+        """Has many messages at hand for `fetch_message`, as far as the server gives them.
+
+        Raises:
+            RemoteError: The server fails.
+        """
+        self.fetch_blobs({digest: False for digest in digests if digest.size <= _LARGEST_MESSAGE_BYTES})
 
     def fetch_message(self, digest: Digest) -> bytes | None:
         """The content of one small blob, verified and in the store afterwards; None if the server lacks it.
@@ -122,6 +137,7 @@ class Downloader:
         absent = {digest: wanted[digest] for digest in self._cas.absent(wanted)}
         self._tally.expect(sum(digest.size for digest in absent))
         lacking = self._fetch_absent(absent)
+        self.fetched.update(absent)
         if lacking.corrupt:  # perhaps only on its way
             again = self._fetch_absent({digest: absent[digest] for digest in lacking.corrupt})
             lacking.missing += again.missing

@@ -46,6 +46,10 @@ class LookAhead:
         """Whether it is known already that the server does not know URI."""
         return self._answers.get(uri, ...) is None
 
+    def peek(self, uri: str) -> Digest | None:
+        """The answer for URI, if it is here and nobody has taken it."""
+        return self._answers.get(uri)
+
     def take(self, uri: str, cancellation: Cancellation) -> "tuple[Digest | None] | None":
         """The answer for URI in a tuple, waited for if the question is under way; None if it has to be asked.
 

@@ -9,7 +9,7 @@ There are no threads beside those of the transfers.
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
 from .._dataclass import dataclass
@@ -17,11 +17,14 @@ from .._model.digest import Digest
 from .._store.batchwriter import Content
 from .._store.cas import Cas
 from .batches import take_batch
-from .cas import CasClient
+from .cas import CasClient, left_out
+from .errors import RemoteError, error_from_status, status_name
 from .retry import Cancellation
 from .tally import Tally
 
 _WIDTH = 6  # calls at a time, of all transfers together
+# blobs asked for in all: with fewer, starting processes takes longer than they save
+_WORTHWHILE = 2_000
 _TELL_S = 1.0  # how often a transfer that waits looks whether it is time for a report
 
 
@@ -45,19 +48,30 @@ class _Transfer:
     wake: threading.Event = field(default_factory=threading.Event)
     lacking: Lacking = field(default_factory=Lacking)
     error: BaseException | None = None
+    stored_blobs: int = 0
     stored_bytes: int = 0
+    told_blobs: int = 0  # to the tally
+    told_bytes: int = 0
 
     def cancel(self) -> None:
         """Wakes it up, so that it sees that it was given up."""
         self.wake.set()
 
+    def tell(self) -> None:
+        """Brings the tally up to date."""
+        blobs, size_bytes = self.stored_blobs - self.told_blobs, self.stored_bytes - self.told_bytes
+        self.told_blobs, self.told_bytes = self.stored_blobs, self.stored_bytes
+        self.tally.count(size_bytes, blobs)
 
-@dataclass(slots=True, eq=False)
-class _Wanted:
-    """A blob that was asked for and has not come yet."""
 
-    is_executable: bool
-    transfers: list[_Transfer] = field(default_factory=list)
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a batch; for all that is in no list, the error counts."""
+
+    stored: Sequence[Digest] = ()
+    missing: list[Digest] = field(default_factory=list)
+    corrupt: list[Digest] = field(default_factory=list)
+    error: BaseException | None = None
 
 
 class SharedReads:
@@ -72,10 +86,14 @@ class SharedReads:
         self._client = client
         self._cas = cas
         self._lock = threading.Lock()
-        self._wanted: dict[Digest, _Wanted] = {}  # in the queue, or being read
+        # blobs in the queue or being read, and who has asked for them first; and who else
+        self._wanted: dict[Digest, _Transfer] = {}
+        self._others: dict[Digest, list[_Transfer]] = {}
+        self._executable: set[str] = set()  # hashes of those of them that are
         self._queue: deque[Digest] = deque()
         self._idle: dict[_Transfer, None] = {}  # those that wait, in order: they can do a call
         self._calls = 0
+        self._asked = 0  # blobs since the program runs
 
     def fetch(self, wanted: Mapping[Digest, bool], cancellation: Cancellation, tally: Tally) -> Lacking:
         """Makes blobs that fit into a batch present; the values tell whether they are executable.
@@ -86,20 +104,25 @@ class SharedReads:
         """
         transfer = _Transfer(len(wanted), tally)
         with self._lock:
-            for digest, is_executable in wanted.items():
-                entry = self._wanted.get(digest)
-                if entry is None:
-                    entry = self._wanted[digest] = _Wanted(is_executable)
-                    self._queue.append(digest)
-                entry.transfers.append(transfer)
+            fresh: Iterable[Digest] = wanted
+            if not self._wanted.keys().isdisjoint(wanted):
+                fresh = [digest for digest in wanted if digest not in self._wanted]
+                for digest in self._wanted.keys() & wanted.keys():
+                    self._others.setdefault(digest, []).append(transfer)
+            self._executable.update(digest.hash for digest in fresh if wanted[digest])
+            self._wanted.update(dict.fromkeys(fresh, transfer))
+            self._queue.extend(fresh)
+            self._asked += len(wanted)
         cancellation.add(transfer)
         try:
             while self._work_or_wait(transfer, cancellation):
                 cancellation.check()
+                transfer.tell()
                 tally.tell()
         finally:
             cancellation.remove(transfer)
             self._withdraw(transfer)
+            transfer.tell()
             self._cas.note_stored(transfer.stored_bytes)
         return transfer.lacking
 
@@ -129,75 +152,101 @@ class SharedReads:
 
     def _read(self, batch: Sequence[Digest], cancellation: Cancellation) -> None:
         """Reads BATCH into the store and tells those who want it; never raises."""
-        contents: list[Content] = []
-        absent: list[Digest] = []
-        corrupt: list[Digest] = []
-        error: BaseException | None = None
+        outcome = _Outcome()
         try:
-            for digest, data in self._client.read_batch(batch, cancellation):
-                entry = self._wanted.get(digest)
-                if data is None:
-                    absent.append(digest)
-                else:
-                    contents.append(Content(digest, data, entry is not None and entry.is_executable))
+            outcome = self._client.channel.retried(lambda: self._receive(batch, cancellation), cancellation)
         except BaseException as raised:  # noqa: BLE001 - raised again in the threads that want the rest
-            error = raised
-        try:  # what has come before the failure is kept
-            corrupt = self._cas.insert_all(contents)
-        except BaseException as raised:  # noqa: BLE001 - as above
-            error, contents = raised, []
-        self._settle(batch, contents, absent, corrupt, error)
+            outcome.error = raised
+        self._settle(batch, outcome)
 
-    def _settle(
-        self,
-        batch: Sequence[Digest],
-        contents: Sequence[Content],
-        absent: Sequence[Digest],
-        corrupt: Sequence[Digest],
-        error: BaseException | None,
-    ) -> None:
+    def _receive(self, batch: Sequence[Digest], cancellation: Cancellation) -> _Outcome:
+        """Asks for BATCH once.
+
+        Raises:
+            RemoteError: Nothing came, or nothing that can be read.
+            CASError: There is no room.
+        """
+        message = self._client.read_message(batch, cancellation)
+        if self._asked < _WORTHWHILE or self._client.is_compressed:
+            return self._store_here(message, batch)
+        with self._lock:
+            executable = {digest.hash for digest in batch if digest.hash in self._executable}
+        stored = self._cas.store_batch(message, batch, executable)
+        if stored is None:
+            return self._store_here(message, batch)
+        outcome = _Outcome(stored.stored, stored.missing, stored.corrupt, stored.error)
+        for _, code, text in stored.refused:
+            outcome.error = outcome.error or error_from_status(status_name(code), text)
+        if outcome.error is None:
+            left = len(batch) - len(stored.stored) - len(stored.missing) - len(stored.corrupt)
+            outcome.error = left_out(left) if left else None
+        return outcome
+
+    def _store_here(self, message: bytes, batch: Sequence[Digest]) -> _Outcome:
+        """Stores what is in MESSAGE in this thread; what comes before a failure is kept."""
+        outcome = _Outcome()
+        contents: list[Content] = []
+        blobs = self._client.blobs_in(message, batch)
+        try:
+            for digest, data in blobs:
+                if data is None:
+                    outcome.missing.append(digest)
+                else:
+                    contents.append(Content(digest, data, digest.hash in self._executable))
+        except RemoteError as error:
+            outcome.error = error
+        outcome.corrupt = self._cas.insert_all(contents)
+        wrong = set(outcome.corrupt)
+        outcome.stored = [content.digest for content in contents if content.digest not in wrong]
+        return outcome
+
+    def _settle(self, batch: Sequence[Digest], outcome: _Outcome) -> None:
         """Tells the transfers that wait for BATCH what became of it."""
-        wrong = set(corrupt)
         with self._lock:
             self._calls -= 1
-            for content in contents:
-                digest = content.digest
+            for digest in outcome.stored:
                 for transfer in self._end(digest):
-                    if digest in wrong:
-                        transfer.lacking.corrupt.append(digest)
-                    else:
-                        transfer.stored_bytes += digest.size
-                        transfer.tally.count(digest.size, 1)
-            for digest in absent:
+                    transfer.stored_blobs += 1
+                    transfer.stored_bytes += digest[1]
+            for digest in outcome.missing:
                 for transfer in self._end(digest):
                     transfer.lacking.missing.append(digest)
+            for digest in outcome.corrupt:
+                for transfer in self._end(digest):
+                    transfer.lacking.corrupt.append(digest)
             for digest in batch:  # what is still there has failed
                 for transfer in self._end(digest):
-                    transfer.error = error or AssertionError("every blob of a batch is accounted for")
+                    transfer.error = outcome.error or AssertionError("every blob is accounted for")
                     transfer.wake.set()
+            if self._executable:
+                self._executable.difference_update(digest.hash for digest in batch)
             self._wake_one()
 
     def _end(self, digest: Digest) -> Sequence[_Transfer]:
         """Those who wanted the blob; it is not wanted any more."""
-        entry = self._wanted.pop(digest, None)
-        if entry is None:
+        first = self._wanted.pop(digest, None)
+        if first is None:
             return ()
-        for transfer in entry.transfers:
+        transfers = (first, *self._others.pop(digest, ())) if self._others else (first,)
+        for transfer in transfers:
             transfer.left -= 1
             if not transfer.left:
                 transfer.wake.set()
-        return entry.transfers
+        return transfers
 
     def _withdraw(self, transfer: _Transfer) -> None:
         """Forgets a transfer that has ended, perhaps before all has come."""
         with self._lock:
             self._idle.pop(transfer, None)
             if transfer.left:
-                for digest, entry in list(self._wanted.items()):
-                    if transfer in entry.transfers:
-                        entry.transfers.remove(transfer)
-                        if not entry.transfers:
-                            del self._wanted[digest]
+                for digest, first in list(self._wanted.items()):
+                    others = self._others.get(digest, [])
+                    if transfer in others:
+                        others.remove(transfer)
+                    elif transfer is first and others:
+                        self._wanted[digest] = others.pop(0)
+                    elif transfer is first:
+                        del self._wanted[digest]
             self._wake_one()
 
     def _wake_one(self) -> None:

@@ -26,6 +26,7 @@ from .trash import discard, empty_trash
 from .usage import StoreLimits, StoreUsage
 
 if TYPE_CHECKING:
+    from .blobworkers import StoredBatch
     from .check import StoreCheck
     from .incoming import IncomingBlob
 
@@ -153,6 +154,24 @@ class Cas:
             CASError: One can't be written.
         """
         return self._objects.insert_all(contents)
+
+    def store_batch(
+        self, message: bytes, wanted: Sequence[Digest], executable: set[str]
+    ) -> "StoredBatch | None":
+        """Stores what a remote gave for many digests, by another process, as it came.
+
+        Args:
+            message: An encoded BatchReadBlobsResponse.
+            wanted: What was asked for; nothing else is stored.
+            executable: Hashes of those that are executable.
+
+        Returns:
+            What became of each; None if there are no other processes: see `insert_all`.
+
+        Raises:
+            CASError: `cache-too-full`.
+        """
+        return self._objects.store_batch(message, wanted, executable)
 
     def note_stored(self, size_bytes: int) -> None:
         """Counts blobs in `stored_bytes` of the calling thread that another one has stored for it."""
@@ -446,6 +465,8 @@ class Cas:
             CASError: The disk refuses.
         """
         self._objects.workers.close()
+        if self._objects.blob_workers is not None:
+            self._objects.blob_workers.close()
         if self._durable:
             self._flusher.finish()
         self.usage.synchronize()

@@ -9,6 +9,7 @@ from time import time_ns
 
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .batchwriter import BatchWriter, Content, verified
+from .blobworkers import BlobWorkers, StoredBatch
 from .diskfiles import DiskFiles
 from .filedigest import digest_from_descriptor, read_file, read_small
 from .fileworker import FOUND, HASH_BYTES, LEFT, MADE
@@ -40,7 +41,9 @@ class ObjectStore:
         self._verifier = ObjectVerifier(layout)
         self.writer = ObjectWriter(layout, self._verifier, usage, disk)
         self._batch_writer = BatchWriter(layout, self._verifier, usage, self.writer, disk)
-        self._absence = AbsenceIndex(layout, self.contains, self._verifier.is_remembered_digest)
+        # tests that watch what is written need it written here
+        self.blob_workers = BlobWorkers(layout) if type(disk) is DiskFiles else None
+        self._absence = AbsenceIndex(layout, self.contains, self._verifier.remembered_digests)
         self._verifier.on_forgotten = self._absence.forget
         # what was used since is not cleaned up; until a session begins, nobody else knows of this
         self.protected_since_ns = time_ns() - CLOCK_SLACK_NS
@@ -269,6 +272,23 @@ class ObjectStore:
         good, corrupt = verified(contents)
         self._batch_writer.write([content for content in good if content.digest != EMPTY_DIGEST])
         return corrupt
+
+    def store_batch(
+        self, message: bytes, wanted: Sequence[Digest], executable: set[str]
+    ) -> StoredBatch | None:
+        """Stores those of the blobs WANTED that are in MESSAGE; see `BlobWorkers.store`.
+
+        Raises:
+            CASError: `cache-too-full`.
+        """
+        if self.blob_workers is None:
+            return None
+        self._usage.charge(sum(digest.size for digest in wanted), self._layout.incoming)
+        batch = self.blob_workers.store(message, wanted, executable)
+        if batch is not None:
+            self._verifier.remember_made(batch.made, batch.when)
+            self.writer.has_unflushed = True
+        return batch
 
     # --- Verification
 

@@ -1,7 +1,6 @@
 """Which of many blobs are absent, without a look at the disk for each."""
 
 import os
-import threading
 from collections.abc import Callable, Iterable
 
 from .._model.digest import EMPTY_DIGEST, Digest
@@ -13,16 +12,6 @@ _ASKED_AT_LEAST = 8
 _BYTES_PER_QUESTION = 400
 
 
-class _Prefix:
-    """What is known of one directory of objects."""
-
-    __slots__ = ("asked", "names")
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.names: frozenset[str] | None = None
-
-
 class AbsenceIndex:
     """Tells what is surely absent, by directories of objects that were listed.
 
@@ -32,47 +21,52 @@ class AbsenceIndex:
     Args:
         layout: Where objects are.
         contains: Looks at the disk; asked for everything that is not surely absent.
-        was_stored: Whether this process has stored the blob, or seen it.
+        stored: Which of some blobs this process has stored, or seen.
     """
 
     def __init__(
-        self, layout: StoreLayout, contains: Callable[[Digest], bool], was_stored: Callable[[Digest], bool]
+        self,
+        layout: StoreLayout,
+        contains: Callable[[Digest], bool],
+        stored: Callable[[Iterable[Digest]], set[Digest]],
     ) -> None:
         self._layout = layout
         self._contains = contains
-        self._was_stored = was_stored
-        self._lock = threading.Lock()
-        self._prefixes: dict[str, _Prefix] = {}
+        self._stored = stored
+        self._asked: dict[str, int] = {}  # questions for directories that are not listed
+        self._listed: dict[str, frozenset[str]] = {}  # the objects of directories, without `.x`
 
     def absent(self, digests: Iterable[Digest]) -> list[Digest]:
         """Those of DIGESTS that are not in the store, or came into it by another process lately."""
-        found: list[Digest] = []
-        for digest in digests:
-            if digest == EMPTY_DIGEST:
-                continue
-            names = self._names(digest.hash[:2])
-            is_listed = names is None or digest.hash[2:] in names or self._was_stored(digest)
-            if not is_listed or not self._contains(digest):
-                found.append(digest)
-        return found
+        asked = [digest for digest in digests if digest != EMPTY_DIGEST]
+        unlisted: list[Digest] = []
+        listed = self._listed
+        for digest in asked:
+            name = digest.hash
+            names = listed.get(name[:2])
+            if names is None:
+                names = self._list(name[:2])
+            if names is not None and name[2:] not in names:
+                unlisted.append(digest)
+        absent = set(unlisted) - self._stored(unlisted)
+        return [digest for digest in asked if digest in absent or not self._contains(digest)]
 
-    def _names(self, prefix: str) -> frozenset[str] | None:
-        """The objects of a directory, without `.x`; None as long as it is not worth listing it."""
-        known = self._prefixes.get(prefix)
-        if known is None:
-            with self._lock:
-                known = self._prefixes.setdefault(prefix, _Prefix())
-        known.asked += 1
-        if known.names is None and known.asked > _ASKED_AT_LEAST:
-            directory = f"{self._layout.objects}/{prefix}"
-            try:
-                if known.asked * _BYTES_PER_QUESTION >= os.stat(directory).st_size:
-                    known.names = frozenset(name.removesuffix(".x") for name in os.listdir(directory))
-            except OSError:
-                known.names = frozenset()
-        return known.names
+    def _list(self, prefix: str) -> frozenset[str] | None:
+        """The objects of a directory; None as long as it is not worth listing it."""
+        asked = self._asked.get(prefix, 0) + 1  # more or less: others may ask at the same time
+        self._asked[prefix] = asked
+        if asked <= _ASKED_AT_LEAST:
+            return None
+        directory = f"{self._layout.objects}/{prefix}"
+        try:
+            if asked * _BYTES_PER_QUESTION < os.stat(directory).st_size:
+                return None
+            names = frozenset(name.removesuffix(".x") for name in os.listdir(directory))
+        except OSError:
+            names = frozenset()
+        self._listed[prefix] = names
+        return names
 
     def forget(self) -> None:
         """Lists directories anew, after blobs were stored or deleted that nobody remembers."""
-        with self._lock:
-            self._prefixes.clear()
+        self._asked, self._listed = {}, {}

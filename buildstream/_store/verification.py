@@ -2,13 +2,14 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from time import time_ns
 from typing import NamedTuple
 
 from .._exceptions import CASError
 from .._model.digest import Digest
+from .blobworker import Window
 from .filedigest import digest_of_known_file
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
 
@@ -38,7 +39,9 @@ class ObjectVerifier:
     def __init__(self, layout: StoreLayout) -> None:
         self._layout = layout
         self._corrupt: set[str] = set()  # hashes of what went into quarantine
-        self._verdicts: dict[str, _Identity] = {}  # by path: files whose content was seen to be right
+        # by path: files whose content was seen to be right; or when they were made, so that one that was
+        # changed since has another time
+        self._verdicts: dict[str, _Identity | Window] = {}
         self.on_forgotten: Callable[[], None] = lambda: None  # called when there were too many of them
 
     def path(self, digest: Digest, *, executable: bool) -> str:
@@ -82,7 +85,7 @@ class ObjectVerifier:
                 status = os.lstat(path)
             except FileNotFoundError:
                 return False
-            if self._verdicts.get(path) == _identity(status):
+            if self.is_remembered(path, status):
                 return status.st_size == digest.size
             is_file = stat.S_ISREG(status.st_mode)
             found = digest_of_known_file(path, status.st_size) if is_file else None
@@ -105,19 +108,36 @@ class ObjectVerifier:
 
     def remember(self, path: str, status: os.stat_result) -> None:
         """Notes that the file at PATH, with this STATUS, was seen to be right."""
-        if len(self._verdicts) >= _VERDICTS_KEPT:
+        self._make_room(1)
+        self._verdicts[path] = _identity(status)
+
+    def remember_made(self, paths: Sequence[str], when: Window) -> None:
+        """Notes that another process made these files, verified, and when: to look at each takes too long."""
+        self._make_room(len(paths))
+        self._verdicts.update(dict.fromkeys(paths, when))
+
+    def _make_room(self, count: int) -> None:
+        if len(self._verdicts) + count > _VERDICTS_KEPT:
             self._verdicts.clear()
             self.on_forgotten()
-        self._verdicts[path] = _identity(status)
 
     def is_remembered(self, path: str, status: os.stat_result) -> bool:
         """Whether the file with this STATUS at PATH was seen to be right."""
-        return self._verdicts.get(path) == _identity(status)
+        known = self._verdicts.get(path)
+        if known is not None and len(known) == 2:
+            return known[0] <= status.st_ctime_ns <= known[1] and status.st_mtime_ns == MTIME_NS
+        return known == _identity(status)
 
-    def is_remembered_digest(self, digest: Digest) -> bool:
-        """Whether an object of DIGEST was seen to be right, at whatever time."""
-        path = self.path(digest, executable=False)
-        return path in self._verdicts or f"{path}.x" in self._verdicts
+    def remembered_digests(self, digests: Iterable[Digest]) -> set[Digest]:
+        """Those of DIGESTS of which an object was seen to be right, at whatever time."""
+        verdicts, objects = self._verdicts, self._layout.objects
+        found: set[Digest] = set()
+        for digest in digests:
+            name = digest.hash
+            path = f"{objects}/{name[:2]}/{name[2:]}"
+            if path in verdicts or f"{path}.x" in verdicts:
+                found.add(digest)
+        return found
 
     def forget(self, path: str) -> None:
         """Has the file at PATH read again when it is next asked for."""

@@ -1,5 +1,6 @@
 """Transfers that read together, and names asked for ahead."""
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -148,3 +149,20 @@ def test_what_could_not_be_asked_ahead_is_asked_when_it_is_needed(
     uris = [f"urn:test:{number}" for number in range(20)]
     remote.assets.expect_blobs(uris)
     assert [remote.assets.fetch_blob([uri], Cancellation()) for uri in uris] == [None] * 20
+
+
+def test_many_blobs_come_as_few_do(server: CacheServer, remote: Remote, cas: Cas) -> None:
+    """From some thousand on other processes store them: what is missing or wrong is told all the same."""
+    digests = add(server, 5000)
+    missing, wrong, executable = digests[4000], digests[4500], digests[4900]
+    del server.blobs[missing.hash]
+    server.blobs[wrong.hash] = b"X" * wrong.size
+    lacking = transfer(remote, cas).fetch_blobs({digest: digest == executable for digest in digests})
+    assert (lacking.missing, lacking.corrupt) == ([missing], [wrong])
+    there = [digest for digest in digests if digest not in (missing, wrong)]
+    assert all(map(cas.verify, there))
+    assert cas.absent(digests) == [missing, wrong]
+    assert cas.stored_bytes == sum(digest.size for digest in there)
+    assert not cas.contains(wrong)
+    assert os.access(cas.object_path(executable, executable=True), os.X_OK)
+    cas.close()

@@ -1,0 +1,264 @@
+"""A program that stores what a cache server has sent, and reads what it is to be sent; see `blobworkers`.
+
+It runs as `python -I -S blobworker.py OBJECTS TEMPORARY MTIME_NS` in the directory of the objects, and
+imports nothing of this package.  OBJECTS is the path of that directory, TEMPORARY the beginning of a name for
+temporary files, MTIME_NS the modification time of objects.
+
+From its standard input it reads orders until that ends: the length of a value in four bytes, the value in the
+format of `marshal`.  Each is answered in the same way.
+
+Messages of the Remote Execution API are taken apart and put together by hand: to load the library for
+that takes as long as to store a thousand blobs.
+"""
+
+import marshal
+import os
+import sys
+from contextlib import suppress
+from hashlib import sha256
+from time import time_ns
+from typing import NamedTuple
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+CORRUPT = -1  # in place of a status: the content is something else
+COMPRESSED = -2  # in place of a status: the content is compressed
+
+_CLOCK_NS = 20_000_000  # by which times of files may be behind
+
+BlobName = tuple[str, int]  # hash, size
+Response = tuple[str, bytes, int, str]  # hash, content, status and its text
+Window = tuple[int, int]  # when something happened, in nanoseconds since the epoch
+# blobs that were stored; paths of their objects; when; hash, size, status of the others; an error of the disk
+Stored = tuple[list[BlobName], list[str], Window, list[tuple[str, int, int, str]], "tuple[int, str] | None"]
+
+
+class Place(NamedTuple):
+    """Where objects go."""
+
+    objects: str
+    temporary: str
+    mtime_ns: int
+
+
+# --- Storing
+
+
+def store(place: Place, message: bytes, wanted: list[BlobName], executable: set[str]) -> Stored:
+    """Stores those of the blobs WANTED that are in MESSAGE, a BatchReadBlobsResponse.
+
+    Those with a hash in EXECUTABLE get that bit. Each is hashed before it gets its name.
+
+    Raises:
+        ValueError: MESSAGE is malformed.
+    """
+    sizes = dict(wanted)
+    stored: list[BlobName] = []
+    made: list[str] = []
+    others: list[tuple[str, int, int, str]] = []
+    error = None
+    started_ns = time_ns()
+    times = (started_ns, place.mtime_ns)
+    for digest_hash, data, code, text in _responses(message):
+        size = sizes.pop(digest_hash, None)
+        if size is None:
+            continue  # nobody asked for it
+        if code:
+            others.append((digest_hash, size, code, text))
+            continue
+        if len(data) != size or sha256(data).hexdigest() != digest_hash:
+            others.append((digest_hash, size, CORRUPT, ""))
+            continue
+        suffix, mode = (".x", 0o755) if digest_hash in executable else ("", 0o644)
+        target = f"{digest_hash[:2]}/{digest_hash[2:]}{suffix}"
+        source = f"{place.temporary}{len(made)}"
+        try:
+            descriptor = os.open(source, _CREATE, mode)
+            try:
+                written = os.write(descriptor, data)
+                while written < size:
+                    written += os.write(descriptor, data[written:])
+                os.utime(descriptor, ns=times)
+            finally:
+                os.close(descriptor)
+            try:
+                os.rename(source, target)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                os.rename(source, target)
+        except OSError as failure:
+            with suppress(OSError):
+                os.unlink(source)
+            error = (failure.errno or 0, f"{place.objects}/{target}")
+            break
+        made.append(f"{place.objects}/{target}")
+        stored.append((digest_hash, size))
+    return stored, made, (started_ns - _CLOCK_NS, time_ns()), others, error
+
+
+def _responses(message: bytes) -> list[Response]:
+    """What a BatchReadBlobsResponse holds.
+
+    Raises:
+        ValueError: It is malformed.
+    """
+    found: list[Response] = []
+    position, end = 0, len(message)
+    while position < end:
+        tag, start, position = _field(message, position, end)
+        if tag == 0x0A:
+            found.append(_plain_response(message, start, position) or _response(message, start, position))
+    return found
+
+
+def _plain_response(message: bytes, start: int, end: int) -> Response | None:
+    """As `_response`, for one in canonical layout that has nothing but digest and content; else None."""
+    content = start + 2 + message[start + 1]  # behind the digest
+    if message[start] != 0x0A or message[start + 2 : start + 4] != b"\x0a@" or content >= end:
+        return None
+    if message[content] != 0x12:
+        return None
+    length, position = _varint(message, content + 1)
+    if position + length != end:
+        return None
+    return str(message[start + 4 : start + 68], "ascii", "replace"), message[position:end], 0, ""
+
+
+def _response(message: bytes, position: int, end: int) -> Response:
+    digest_hash, data, code, text = "", b"", 0, ""
+    while position < end:
+        tag, value, position = _field(message, position, end)
+        if tag == 0x0A:
+            if message[value : value + 2] == b"\x0a@":
+                digest_hash = str(message[value + 2 : value + 66], "ascii", "replace")
+        elif tag == 0x12:
+            data = message[value:position]
+        elif tag == 0x1A:
+            code, text = _status(message, value, position)
+        elif tag == 0x20 and value:
+            code = code or COMPRESSED
+    return digest_hash, data, code, text
+
+
+def _status(message: bytes, position: int, end: int) -> tuple[int, str]:
+    """Code and text of a google.rpc.Status."""
+    code, text = 0, ""
+    while position < end:
+        tag, value, position = _field(message, position, end)
+        if tag == 0x08:
+            code = value
+        elif tag == 0x12:
+            text = str(message[value:position], "utf-8", "replace")
+    return code, text
+
+
+def _field(message: bytes, position: int, end: int) -> tuple[int, int, int]:
+    """Tag, start and end of the field at POSITION; of a number its value in place of the start."""
+    tag = message[position]
+    position += 1
+    if tag >= 0x80:
+        tag, position = _varint(message, position - 1)
+    kind = tag & 7
+    if kind == 2:
+        length = message[position]
+        position += 1
+        if length >= 0x80:
+            length, position = _varint(message, position - 1)
+        start, position = position, position + length
+    elif kind == 0:
+        start, position = _varint(message, position)
+    elif kind in (1, 5):
+        start, position = position, position + (8 if kind == 1 else 4)
+    else:
+        raise ValueError("an unknown kind of field")
+    if position > end:
+        raise ValueError("a field is cut short")
+    return tag, start, position
+
+
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise ValueError("a number is too long")
+
+
+# --- Reading
+
+
+def load(prefix: bytes, wanted: list[BlobName]) -> tuple[bytes, list[BlobName]]:
+    """A BatchUpdateBlobsRequest that begins with PREFIX and has the blobs WANTED, and those left out.
+
+    Each is hashed; what is left out is not there, or is something else.
+    """
+    parts = [prefix]
+    lacking: list[BlobName] = []
+    for name in wanted:
+        digest_hash, size = name
+        path = f"{digest_hash[:2]}/{digest_hash[2:]}"
+        data = _content(path, size)
+        if data is None or sha256(data).hexdigest() != digest_hash:
+            data = _content(f"{path}.x", size)
+            if data is None or sha256(data).hexdigest() != digest_hash:
+                lacking.append(name)
+                continue
+        digest = b"\x0a@%b\x10%b" % (digest_hash.encode(), encoded_varint(size))
+        head = b"\x0a%c%b\x12%b" % (len(digest), digest, encoded_varint(size))
+        parts += (b"\x12", encoded_varint(len(head) + size), head, data)
+    return b"".join(parts), lacking
+
+
+def _content(path: str, size: int) -> bytes | None:
+    try:
+        descriptor = os.open(path, _READ)
+    except OSError:
+        return None
+    try:
+        data = os.read(descriptor, size + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return data if len(data) == size else None
+
+
+def encoded_varint(value: int) -> bytes:
+    """VALUE as messages have it."""
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+# --- Orders
+
+
+def main() -> None:
+    """Does what it is told until its standard input ends."""
+    os.umask(0o022)
+    place = Place(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    orders, answers = sys.stdin.buffer, sys.stdout.buffer
+    while head := orders.read(4):
+        order = marshal.loads(orders.read(int.from_bytes(head, "little")))  # noqa: S302 - from its parent
+        answer: object
+        try:
+            answer = load(*order[1:]) if order[0] == "load" else store(place, *order[1:])
+        except (ValueError, IndexError) as error:
+            answer = str(error)
+        encoded = marshal.dumps(answer)
+        answers.write(len(encoded).to_bytes(4, "little"))
+        answers.write(encoded)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Processes that move many small blobs between messages of cache servers and the store.
+
+The interpreter takes as long as the system for each blob, and threads have to share it: ten threads
+that store blobs are slower than one, and nothing comes in meanwhile.  So whole messages are given to
+processes of their own, which take them apart, hash, write and answer with what the store has to know.
+"""
+
+import errno
+import fcntl
+import marshal
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Lock
+from typing import TYPE_CHECKING, cast
+
+from .._dataclass import dataclass
+from .._model.digest import Digest
+from .blobworker import CORRUPT, BlobName, Stored, Window
+from .layout import MTIME_NS, StoreLayout, cas_error
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    from .._exceptions import CASError
+
+_MOST_PROCESSES = 4
+_PIPE_BYTES = 1 << 20  # as much as an ordinary user may have
+_PROGRAM = os.path.join(os.path.dirname(__file__), "blobworker.py")
+_NOT_FOUND = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """What became of the blobs of a message.
+
+    Attributes:
+        stored: Are in the store now.
+        made: Paths of their objects.
+        when: In which time these were made, in nanoseconds since the epoch.
+        missing: The server does not have.
+        corrupt: Came, but were something else.
+        refused: Hash, size, status and its text of all that came in another way, or failed.
+        error: Of the disk, which ended the work.
+    """
+
+    stored: list[Digest]
+    made: list[str]
+    when: Window
+    missing: list[Digest]
+    corrupt: list[Digest]
+    refused: list[tuple[Digest, int, str]]
+    error: "CASError | None"
+
+
+class BlobWorkers:
+    """The processes of one store; started when they are needed, at most one a processor.
+
+    Safe to use from several threads: who finds all processes busy waits for one.
+
+    Args:
+        layout: Of the store.
+        count: Of processes; by default as many as there are processors, none if there is only one.
+    """
+
+    def __init__(self, layout: StoreLayout, count: int | None = None) -> None:
+        self._layout = layout
+        self._lock = Lock()
+        self._free: SimpleQueue[Popen[bytes] | None] = SimpleQueue()
+        self._workers: set[Popen[bytes]] = set()
+        if count is None:
+            processors = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
+            count = processors if processors > 1 else 0
+        self._most = count if sys.executable else 0
+
+    def store(self, message: bytes, wanted: Sequence[Digest], executable: set[str]) -> StoredBatch | None:
+        """Stores those of the blobs WANTED that are in MESSAGE, an encoded BatchReadBlobsResponse.
+
+        Those with a hash in EXECUTABLE get that bit. None if the caller has to do it.
+        """
+        answer = self._ask(("store", message, list(map(tuple, wanted)), executable))
+        if not isinstance(answer, tuple):
+            return None
+        stored, made, when, others, error = cast("Stored", answer)
+        refused = [(Digest(*other[:2]), *other[2:]) for other in others]
+        return StoredBatch(
+            cast("list[Digest]", stored),  # which they are equal to
+            made,
+            when,
+            [digest for digest, code, _ in refused if code == _NOT_FOUND],
+            [digest for digest, code, _ in refused if code == CORRUPT],
+            [other for other in refused if other[1] not in (CORRUPT, _NOT_FOUND)],
+            None if error is None else cas_error("write", error[1], _os_error(error[0])),
+        )
+
+    def load(self, prefix: bytes, wanted: Iterable[Digest]) -> tuple[bytes, list[Digest]] | None:
+        """An encoded BatchUpdateBlobsRequest that begins with PREFIX and has the blobs WANTED.
+
+        Beside it come those left out, as they are not in the store, or damaged. None if the caller has to
+        do it.
+        """
+        answer = self._ask(("load", prefix, list(map(tuple, wanted))))
+        if not isinstance(answer, tuple):
+            return None
+        message, lacking = cast("tuple[bytes, list[BlobName]]", answer)
+        return message, [Digest(*name) for name in lacking]
+
+    def close(self) -> None:
+        """Ends the processes."""
+        with self._lock:
+            workers, self._workers, self._most = self._workers, set(), 0
+        for worker in workers:
+            worker.kill()  # what it has not told of does not count
+            worker.wait()
+            for pipe in (worker.stdin, worker.stdout):
+                assert pipe is not None, "it is a pipe"
+                with suppress(OSError):
+                    pipe.close()
+        self._free.put(None)  # for those who still wait
+
+    def kill(self) -> None:
+        """Ends the processes at once, as if something else had: they are found dead when they are needed."""
+        for worker in self._workers:
+            worker.kill()
+            worker.wait()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _ask(self, order: tuple[object, ...]) -> object:
+        """The answer of a process; None without one."""
+        worker = self._take()
+        if worker is None:
+            return None
+        assert worker.stdin is not None, "it is a pipe"
+        assert worker.stdout is not None, "it is a pipe"
+        encoded = marshal.dumps(order)  # type: ignore[arg-type] # of bytes, texts, numbers
+        try:
+            worker.stdin.write(len(encoded).to_bytes(4, "little"))
+            worker.stdin.write(encoded)
+            worker.stdin.flush()
+            length = int.from_bytes(worker.stdout.read(4), "little")
+            answer: object = marshal.loads(worker.stdout.read(length))  # noqa: S302 - our own program's
+        except (OSError, EOFError, ValueError, TypeError):  # it died, or was ended
+            self._lose(worker)
+            return None
+        self._free.put(worker)
+        return answer
+
+    def _take(self) -> "Popen[bytes] | None":
+        with self._lock:
+            if not self._most:
+                return None
+            if self._free.empty() and len(self._workers) < self._most:
+                try:
+                    worker = _start(self._layout)
+                except OSError:
+                    self._most = 0
+                    return None
+                self._workers.add(worker)
+                return worker
+        free = self._free.get()
+        if free is None:
+            self._free.put(None)  # for the next one who waits
+        return free
+
+    def _lose(self, worker: "Popen[bytes]") -> None:
+        """After a process has died, which should never happen, none is used any more."""
+        with self._lock:
+            self._most = 0
+        worker.kill()
+        self._free.put(None)
+
+
+def _start(layout: StoreLayout) -> "Popen[bytes]":
+    from subprocess import DEVNULL, PIPE, Popen
+
+    # names of its own, with the number at the end: see `is_temporary_name`
+    temporary = os.path.relpath(layout.new_path(layout.incoming), layout.objects) + "0"
+    worker = Popen(
+        [sys.executable, "-I", "-S", _PROGRAM, layout.objects, temporary, str(MTIME_NS)],
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        cwd=layout.objects,  # paths from there are found faster
+        start_new_session=True,  # an interrupt is for the parent
+    )
+    with suppress(OSError):
+        for pipe in (worker.stdin, worker.stdout):
+            assert pipe is not None, "it is a pipe"
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return worker
+
+
+def _os_error(number: int) -> OSError:
+    return OSError(number or errno.EIO, os.strerror(number or errno.EIO))
