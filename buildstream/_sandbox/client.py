@@ -56,7 +56,7 @@ class LaunchError(SandboxError):
 class RunningSandbox:
     """A program that was started; all methods can be called from any thread, and after its end."""
 
-    def __init__(self, launcher: "SandboxLauncher", identity: int, *, is_sandbox: bool) -> None:
+    def __init__(self, launcher: "LauncherProgram", identity: int, *, is_sandbox: bool) -> None:
         self._launcher = launcher
         self._identity = identity
         self._is_sandbox = is_sandbox  # not merely a program on the host
@@ -140,10 +140,29 @@ def failure_from_report(report: bytes, *, is_sandbox: bool) -> LaunchFailure | N
 
 
 class SandboxLauncher:
-    """The launcher program of this process, started on first use.  Thread-safe.
+    """Starts sandboxes.  Thread-safe.
 
     The sandboxes die with this process, however it ends.
     """
+
+    def __init__(self) -> None:
+        # a launcher that has mounted an overlay is in namespaces, and so is all that it starts
+        self._for_overlays = LauncherProgram()
+        self._for_others = LauncherProgram()
+
+    def start(self, spec: LaunchSpec, *, stdin: int, stdout: int, stderr: int) -> RunningSandbox:
+        """Starts the program of SPEC with the given descriptors as standard files."""
+        program = self._for_others if spec.layers is None else self._for_overlays
+        return program.start(spec, stdin=stdin, stdout=stdout, stderr=stderr)
+
+    def close(self) -> None:
+        """Kills what is still running, and returns when all of it has ended."""
+        self._for_overlays.close()
+        self._for_others.close()
+
+
+class LauncherProgram:
+    """One process of the launcher, started on first use.  Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards everything below and whole frames on the connection

@@ -1,9 +1,11 @@
 """A small program that starts sandboxes for one bst process and never outlives it.
 
 It runs as `python -I -S launcher.py` with a stream socket as its standard
-input.  A big multi-threaded process must not fork; this one may, and it can
-enter new namespaces between fork and exec.  Only the standard library is used
-and nothing of the package is imported, so that it starts fast and stays small.
+input.  A process with threads can't enter new namespaces; this one does, with the
+first overlay that it has to mount, and mounts them all there.  So nothing is ever
+forked: each program is spawned, which costs the same however large this one is.
+Only the standard library is used and nothing of the package is imported, so that
+it starts fast and stays small.
 
 Both sides send frames: 8 bytes of length, then a marshalled tuple.
 
@@ -11,10 +13,9 @@ Both sides send frames: 8 bytes of length, then a marshalled tuple.
                 ("signal", id, number)
     answers     (id, wait_status, report)
 
-SPEC is a `Request`.  REPORT is what the child and
-bubblewrap wrote to the status pipe: a line `!STAGE ERRNO` if the sandbox could
-not be set up, else bubblewrap's status in JSON; `"exit-code"` in it tells that
-the command was reached.
+SPEC is a `Request`.  REPORT is a line `!STAGE ERRNO` if the sandbox could
+not be set up, else what bubblewrap wrote to the status pipe: its status in JSON;
+`"exit-code"` in it tells that the command was reached.
 
 When the socket ends, because bst closed it or was killed, every sandbox is
 killed with everything in it, and the program exits.
@@ -24,7 +25,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import gc
 import marshal
 import os
 import select
@@ -36,15 +36,14 @@ import struct
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ctypes
-    from typing import Any, NoReturn, TypedDict
+    from typing import Any, TypedDict
 
     class Request(TypedDict):
         """What to start; paths and texts are bytes."""
 
         argv: list[bytes]  # absolute path of a program, and its arguments
         directory: bytes  # absolute; becomes the working directory
-        # absolute paths, bottom first: an overlay of them, `upper` and `work` is mounted on `root`,
-        # in namespaces of its own
+        # absolute paths, bottom first: an overlay of them, `upper` and `work` is mounted on `root`
         layers: list[bytes] | None
         modes: list[tuple[bytes, int]]  # relative paths, and what permissions they get once it is mounted
         read_only: list[bytes]  # relative paths that are then mounted read-only, if there is an overlay
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
 
 HEADER = struct.Struct("<Q")
 DESCRIPTOR_COUNT = 3
+FAILED_STATUS = 127 << 8  # what waiting for a program says that ended with status 127
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
@@ -62,11 +62,11 @@ READ_ONLY_REMOUNT = MS_BIND | 0x20 | 0x1  # MS_REMOUNT, MS_RDONLY
 # `volatile` makes copying up several times cheaper; what is lost in a crash of the machine is
 # not used again.  `index=off`: files of different trees may share an inode.
 OVERLAY_OPTIONS = b"userxattr,volatile,index=off"
-PR_SET_PDEATHSIG = 1
+MNT_DETACH = 2
 PR_SET_CHILD_SUBREAPER = 36
 
 # a terminal's Ctrl-C and Ctrl-Z, and whoever ends bst, reach the whole process group; the
-# program ends when its socket does.  Blocked, not ignored: a child gets rid of that by one call.
+# program ends when its socket does.  Blocked, not ignored: a spawned program must have none ignored.
 BLOCKED_SIGNALS = (
     signal.SIGINT,
     signal.SIGQUIT,
@@ -81,7 +81,7 @@ IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class SetupError(Exception):
-    """A step between fork and exec failed."""
+    """A step before the program of a sandbox failed."""
 
     def __init__(self, stage: str, number: int) -> None:
         super().__init__(stage, number)
@@ -92,11 +92,12 @@ class SetupError(Exception):
 class Sandbox:
     """One running sandbox, as its children show it."""
 
-    def __init__(self, identity: int, pid: int, status_fd: int, *, is_interactive: bool) -> None:
+    def __init__(self, identity: int, pid: int, status_fd: int, spec: Request) -> None:
         self.identity = identity  # chosen by bst
-        self.pid = pid  # the child: bubblewrap once it has been executed
+        self.pid = pid  # of bubblewrap
         self.status_fd = status_fd  # read end of the status pipe
-        self.is_interactive = is_interactive
+        self.is_interactive = spec["is_interactive"]
+        self.mount_point = None if spec["layers"] is None else overlay_root(spec)  # of an overlay
         self.wait_status = 0
         self.report = b""
         self.init_pid: int | None = None  # process 1 inside, while it outlives bubblewrap
@@ -108,6 +109,7 @@ class Launcher:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._libc = load_libc()
+        self._has_namespaces = False
         self._sandboxes: dict[int, Sandbox] = {}  # by identity
         self._by_pid: dict[int, Sandbox] = {}  # by the process that is waited for
 
@@ -142,15 +144,39 @@ class Launcher:
 
     def _start(self, identity: int, spec: Request, descriptors: list[int]) -> None:
         status_read, status_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        pid = os.fork()
-        if pid == 0:
-            run_child(self._libc, spec, descriptors, status_write)
-        os.close(status_write)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        sandbox = Sandbox(identity, pid, status_read, is_interactive=spec["is_interactive"])
+        try:
+            pid = self._spawn(spec, descriptors, status_write)
+        except SetupError as error:
+            os.close(status_read)
+            report = f"!{error.stage} {error.number}\n".encode()
+            send(self._connection, (identity, FAILED_STATUS, report))
+            return
+        finally:
+            for descriptor in (status_write, *descriptors):
+                os.close(descriptor)
+        sandbox = Sandbox(identity, pid, status_read, spec)
         self._sandboxes[identity] = sandbox
         self._by_pid[pid] = sandbox
+
+    def _spawn(self, spec: Request, descriptors: list[int], status_fd: int) -> int:
+        """Mounts what SPEC wants and starts its program, which gets DESCRIPTORS.  Returns the process id."""
+        if spec["layers"] is None:
+            return spawn_in_directory(spec, descriptors, status_fd)
+        if not self._has_namespaces:
+            enter_namespaces(self._libc)
+            self._has_namespaces = True
+        mount_overlay(self._libc, spec["directory"], spec["layers"])
+        try:
+            for path in spec["read_only"]:
+                protect(self._libc, os.path.join(spec["directory"], path))
+            return spawn_in_directory(spec, descriptors, status_fd)
+        except SetupError:
+            self._unmount(overlay_root(spec))
+            raise
+
+    def _unmount(self, mount_point: bytes) -> None:
+        """Removes the overlay on MOUNT_POINT with what is mounted in it; nobody uses it any more."""
+        self._libc.umount2(mount_point, MNT_DETACH)
 
     def _reap(self) -> None:
         while True:
@@ -168,6 +194,8 @@ class Launcher:
                 self._await_init(sandbox)
             if sandbox.init_pid is None or sandbox.init_pid == pid:
                 del self._sandboxes[sandbox.identity]
+                if sandbox.mount_point is not None:
+                    self._unmount(sandbox.mount_point)
                 send(self._connection, (sandbox.identity, sandbox.wait_status, sandbox.report))
 
     def _await_init(self, sandbox: Sandbox) -> None:
@@ -253,9 +281,6 @@ def signal_descendants(pid: int, number: int) -> None:
         reached.update(fresh)
 
 
-# --- processes ---
-
-
 def descendants(pid: int) -> list[int]:
     """PID and all processes below it, parents first.  O(processes of the machine)."""
     children: dict[int, list[int]] = {}
@@ -275,7 +300,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-# --- the child, between fork and exec ---
+# --- mounts and programs ---
 
 
 def load_libc() -> ctypes.CDLL:
@@ -292,38 +317,49 @@ def failure_of(stage: str) -> SetupError:
     return SetupError(stage, ctypes.get_errno())
 
 
-def run_child(libc: ctypes.CDLL, spec: Request, descriptors: list[int], status_fd: int) -> NoReturn:
-    """Becomes the sandbox that SPEC describes."""
+def overlay_root(spec: Request) -> bytes:
+    """Where the overlay of SPEC is mounted."""
+    return spec["directory"] + b"/root"
+
+
+def spawn_in_directory(spec: Request, descriptors: list[int], status_fd: int) -> int:
+    """Starts the program of SPEC, and returns its process id; it is running when this returns."""
     try:
-        prepare_process(descriptors, is_interactive=spec["is_interactive"])
         os.chdir(spec["directory"])
-        if spec["layers"] is not None:
-            enter_namespaces(libc)
-            mount_overlay(libc, spec["directory"], spec["layers"])
-            for path in spec["read_only"]:
-                protect(libc, path)
         for path, mode in spec["modes"]:
             os.chmod(path, mode)
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        argv = spec["argv"]
-        if spec["options"] is not None:
-            argv = argv[:1] + offer_options(spec["options"], status_fd) + argv[1:]
-        os.execve(argv[0], argv, {})
-    except SetupError as error:
-        os.write(status_fd, f"!{error.stage} {error.number}\n".encode())
+        return spawn(spec, descriptors, status_fd)
     except OSError as error:
-        os.write(status_fd, f"!exec {error.errno}\n".encode())
+        raise SetupError("exec", error.errno or 0) from error
     finally:
-        os._exit(127)
+        os.chdir("/")
 
 
-def prepare_process(descriptors: list[int], *, is_interactive: bool) -> None:
-    """Gives the process its standard files, its signals and, unless interactive, a session."""
-    if not is_interactive:
-        os.setsid()
-    for target, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, target)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+def spawn(spec: Request, descriptors: list[int], status_fd: int) -> int:
+    """Starts the program of SPEC in the working directory."""
+    argv = spec["argv"]
+    actions = [(os.POSIX_SPAWN_DUP2, descriptor, target) for target, descriptor in enumerate(descriptors)]
+    options_fd = None
+    try:
+        if spec["options"] is not None:
+            options_fd = open_options(spec["options"])
+            os.set_inheritable(options_fd, True)
+            os.set_inheritable(status_fd, True)
+            argv = [argv[0], b"--args", b"%d" % options_fd, b"--json-status-fd", b"%d" % status_fd, *argv[1:]]
+        return os.posix_spawn(
+            argv[0], argv, {}, file_actions=actions, setsid=not spec["is_interactive"], setsigmask=()
+        )
+    finally:
+        if options_fd is not None:
+            os.close(options_fd)
+
+
+def open_options(options: bytes) -> int:
+    """A descriptor from which OPTIONS can be read."""
+    descriptor = os.memfd_create("options")
+    os.write(descriptor, options)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def enter_namespaces(libc: ctypes.CDLL) -> None:
@@ -358,33 +394,26 @@ def mount_overlay(libc: ctypes.CDLL, directory: bytes, layers: list[bytes]) -> N
     The text of the options is limited to one page, and some characters mean something in
     it, so directories are named by their descriptors.
     """
-    names = [open_directory(path) for path in layers]
-    upper, work = open_directory(b"upper"), open_directory(b"work")
-    os.chdir("/proc/self/fd")
-    options = b"lowerdir=%s,upperdir=%s,workdir=%s," % (b":".join(reversed(names)), upper, work)
-    if libc.mount(b"overlay", directory + b"/root", b"overlay", 0, options + OVERLAY_OPTIONS):
-        raise failure_of("mount")
-    os.chdir(directory)
-
-
-def open_directory(path: bytes) -> bytes:
-    """The number of a descriptor of the directory PATH, which ends with this program."""
-    return b"%d" % os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    opened: list[int] = []
+    try:
+        paths = (directory + b"/work", directory + b"/upper", *reversed(layers))
+        opened.extend(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in paths)
+        os.chdir("/proc/self/fd")
+        work, upper, *lower = (b"%d" % descriptor for descriptor in opened)
+        options = b"lowerdir=%s,upperdir=%s,workdir=%s," % (b":".join(lower), upper, work)
+        if libc.mount(b"overlay", directory + b"/root", b"overlay", 0, options + OVERLAY_OPTIONS):
+            raise failure_of("mount")
+    except OSError as error:
+        raise SetupError("mount", error.errno or 0) from error
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def protect(libc: ctypes.CDLL, path: bytes) -> None:
     """Mounts PATH on itself, read-only."""
     if libc.mount(path, path, None, MS_BIND, None) or libc.mount(None, path, None, READ_ONLY_REMOUNT, None):
         raise failure_of("protect")
-
-
-def offer_options(options: bytes, status_fd: int) -> list[bytes]:
-    """Arguments that make bubblewrap read OPTIONS and report on STATUS_FD."""
-    options_fd = os.memfd_create("options", 0)
-    os.write(options_fd, options)
-    os.lseek(options_fd, 0, os.SEEK_SET)
-    os.set_inheritable(status_fd, True)
-    return [b"--args", b"%d" % options_fd, b"--json-status-fd", b"%d" % status_fd]
 
 
 # --- frames ---
@@ -441,8 +470,6 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, BLOCKED_SIGNALS)
     for number in IGNORED_BY_PYTHON:
         signal.signal(number, signal.SIG_DFL)
-    # what exists now stays: without counting it again, fewer pages are copied for each child
-    gc.freeze()
     connection = socket.socket(fileno=os.dup(0))
     os.set_inheritable(connection.fileno(), False)
     Launcher(connection).serve()

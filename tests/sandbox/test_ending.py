@@ -109,7 +109,9 @@ def test_nothing_is_left_when_bst_is_killed(rig: SandboxRig, mark: str, tmp_path
 def test_nothing_is_left_when_the_launcher_is_killed(rig: SandboxRig, mark: str) -> None:
     def kill_launcher(running: RunningSandbox) -> None:
         wait_until(lambda: states_of(mark) == ["R", "R"])
-        os.kill(rig.launcher._pid, signal.SIGKILL)
+        for program in (rig.launcher._for_overlays, rig.launcher._for_others):
+            if program._pid:
+                os.kill(program._pid, signal.SIGKILL)
 
     rig.on_start = kill_launcher
     with pytest.raises(SandboxError) as caught:
