@@ -160,6 +160,16 @@ class Messenger:
         """Writes the message to the log of this thread's job and, unless it is silenced, to the sink."""
         job = self._context.job
         source = job.element if job is not None else None
+        if (
+            kind is MessageType.STATUS
+            and self._context.silence_depth
+            and detail is None
+            and element is not None
+        ):
+            # nobody but the log sees it, and there is one for each artifact that is staged
+            if job is not None and job.log is not None:
+                job.log.write_status(element, text)
+            return
         message = Message(
             kind=kind,
             text=text,

@@ -7,6 +7,7 @@ from typing import IO
 
 from ._model.message import ElementLabel, Message, MessageType
 
+_STATUS_HEAD = "[--:--:--] STATUS  "
 _TIMED_KINDS = frozenset({MessageType.SUCCESS, MessageType.FAIL})
 
 
@@ -58,6 +59,10 @@ class TaskLog:
         self._waiting.append(format_task_message(message, self._key_length))
         if message.kind is not MessageType.STATUS:
             self._flush()
+
+    def write_status(self, element: ElementLabel, text: str) -> None:
+        """Appends a message of status about ELEMENT, soon."""
+        self._waiting.append(f"{_STATUS_HEAD}{_format_subject(element, self._key_length)}: {text}\n")
 
     @property
     def file(self) -> IO[bytes]:

@@ -1,6 +1,6 @@
 """Staging artifacts into a sandbox, and telling which files overlap (plugin specification 8.9)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -108,9 +108,8 @@ class OverlapCollector:
         location = "/" + (path or "/").strip("/")
         session = _Session(location)
         total = FileListResult()
-        for request in requests:
-            announce(request.element)
-            result = self._stage_one(session, request)
+        for request, result in self._imports(session, requests, announce):
+            self._note(session, request, result)
             if len(requests) == 1:
                 total = result
             else:
@@ -120,22 +119,38 @@ class OverlapCollector:
         self._report(owner, session, action)
         return total
 
-    def _stage_one(self, session: _Session, request: StagingRequest) -> FileListResult:
-        files: Digest | None = request.artifact.files
-        staged = _Staged(request.element, request.path_filter, self._cas, files)
-        result = FileListResult()
-        if files is not None:
-            result = self._root()._import_tree(
-                files,
-                path=session.location.strip("/"),
-                filter_callback=request.path_filter,
-            )
+    def _imports(
+        self,
+        session: _Session,
+        requests: Sequence[StagingRequest],
+        announce: Callable[[ResolvedElement], None],
+    ) -> Iterator[tuple[StagingRequest, FileListResult]]:
+        """Announces each of REQUESTS and imports its files."""
+        root = self._root()
+        path = session.location.strip("/")
+        trees = [request.artifact.files for request in requests]
+        if len(requests) > 1 and not path and all(request.path_filter is None for request in requests):
+            whole = root._import_trees([tree for tree in trees if tree is not None])
+            for request, tree in zip(requests, trees, strict=True):
+                announce(request.element)
+                yield request, FileListResult() if tree is None else next(whole)
+            next(whole, None)  # what follows the last result
+            return
+        for request, tree in zip(requests, trees, strict=True):
+            announce(request.element)
+            if tree is None:
+                yield request, FileListResult()
+            else:
+                yield request, root._import_tree(tree, path=path, filter_callback=request.path_filter)
+
+    def _note(self, session: _Session, request: StagingRequest, result: FileListResult) -> None:
+        """Notes what REQUEST has brought, and what that met."""
+        staged = _Staged(request.element, request.path_filter, self._cas, request.artifact.files)
         for path in result.overwritten:
             self._note_overwritten(session, staged, path)
         if result.ignored:
             session.ignored[request.element] = list(result.ignored)
         session.staged.append(staged)
-        return result
 
     def _note_overwritten(self, session: _Session, staged: _Staged, path: str) -> None:
         chain = session.overlaps.get(path)

@@ -21,6 +21,7 @@ from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
 from .private_tree import PrivateFiles, extract_private
 from .sessions import Session, StoreLock
+from .stagedtrees import StagedTreesCache
 from .statcache import digest_directory, store_directory
 from .trash import discard, empty_trash
 from .usage import StoreLimits, StoreUsage
@@ -74,6 +75,7 @@ class Cas:
         )
         # what trees give that are laid over each other, by them, bottom first
         self.merged_trees: dict[tuple[Digest, ...], Digest] = {}
+        self.staged_trees = StagedTreesCache()
 
     @property
     def directory(self) -> str:

@@ -1,7 +1,7 @@
 """The directory of plugins over a tree of the content store."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from .host_directory import HostDirectory
 from .lookup import describe, find_directory, find_entry, find_parent, not_found, type_of
 from .nodes import DirectoryNode, Tree, walk_paths
 from .openfile import check_mode, is_reading, new_host_file, open_host_file
+from .stagedtrees import StagedTrees
 from .staging_plan import LayerHistory, StagingPlan
 from .tarexport import add_tree_to_tar
 from .tree_import import import_tree
@@ -214,6 +215,34 @@ class CasDirectory(Directory):
         finally:
             self._history.end_layer(digest, is_exact=is_exact)
         return result
+
+    def _import_trees(self, digests: Sequence[Digest]) -> Iterator[FileListResult]:
+        """Imports trees of the store, one after the other: each when its result is asked for.
+
+        Into the empty root of a tree, those that another such directory began with
+        are taken over at once, without work for each of them; their results do not
+        list the files that were written.
+
+        Raises:
+            DirectoryError: A directory was to be merged into something else.
+            CASError: A directory of a tree can't be read.
+        """
+        is_fresh = self._node is self._history.root and self._history.is_untouched()
+        known = self._cas.staged_trees.longest(digests) if is_fresh else None
+        if known is not None:
+            self._node.thaw(known.content)
+            self._history.take_over(known.layers)
+            for _ in known.imported:
+                yield FileListResult()
+        is_plain = True  # nothing met a file of another
+        rest = digests[len(known.imported) if known is not None else 0 :]
+        for digest in rest:
+            result = self._import_tree(digest)
+            is_plain = is_plain and not (result.overwritten or result.ignored)
+            yield result
+        if is_fresh and is_plain and rest:
+            layers = self._history.plan().layers
+            self._cas.staged_trees.keep(StagedTrees(tuple(digests), layers, self._node.freeze()))
 
     def _staging_plan(self) -> StagingPlan:
         """Layers of trees that give exactly the root of this tree, when they are laid over each other.

@@ -10,7 +10,7 @@ looking at changed nodes alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Union
+from typing import NamedTuple, Union
 
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory
@@ -21,6 +21,14 @@ Entry = Union[FileEntry, SymlinkEntry, "DirectoryNode"]
 PeekedEntry = Union[FileEntry, SymlinkEntry, DirectoryEntry, "DirectoryNode"]
 # a directory at some time: its digest, or its entries, or both
 View = tuple[Digest | None, Mapping[str, PeekedEntry] | None]
+
+
+class FrozenDirectory(NamedTuple):
+    """A directory as it was at some time: its digest, or its entries while it has none."""
+
+    digest: Digest | None
+    entries: "tuple[tuple[str, FileEntry | SymlinkEntry | FrozenDirectory], ...]"
+    subtree_read_only: bool | None
 
 
 class Tree:
@@ -164,7 +172,37 @@ class DirectoryNode:
             )
         return self.digest
 
+    def freeze(self) -> FrozenDirectory:
+        """What it is now.  O(entries of directories without digest)."""
+        if self.pending is not None:
+            self._resolve()
+        if self.digest is not None:
+            return FrozenDirectory(self.digest, (), None)
+        assert self.entries is not None, "a changed directory is loaded"
+        entries = tuple(
+            (name, entry.freeze() if isinstance(entry, DirectoryNode) else entry)
+            for name, entry in self.entries.items()
+        )
+        return FrozenDirectory(None, entries, self.subtree_read_only)
+
     # --- Changing
+
+    def thaw(self, content: FrozenDirectory) -> None:
+        """Becomes what CONTENT is; for a new node, or a root in which nothing has ever been."""
+        self.digest = content.digest
+        if content.digest is not None:
+            self.entries = None
+            return
+        entries: dict[str, Entry] = {}
+        for name, entry in content.entries:
+            if isinstance(entry, FrozenDirectory):
+                child = entries[name] = DirectoryNode(self.tree, self, name, entry.digest)
+                if entry.digest is None:
+                    child.thaw(entry)
+            else:
+                entries[name] = entry
+        self.entries = entries
+        self.subtree_read_only = content.subtree_read_only
 
     def touch(self) -> None:
         """Notes that the directory changes: it and those above lose their digests."""

@@ -1,5 +1,7 @@
 """How to lay extracted trees over each other to get a directory, without work per file."""
 
+from collections.abc import Sequence
+
 from .._dataclass import dataclass
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory
@@ -40,6 +42,15 @@ class LayerHistory:
         self._private: set[Digest] = set()  # those of the layers that no import brought
         if digest is not None and digest != EMPTY_DIGEST:
             self._layers.append(digest)
+
+    def is_untouched(self) -> bool:
+        """Whether nothing has ever been in the directory, as far as it is known."""
+        return not self._layers and not self.root.tree.is_changed and self.root.is_empty()
+
+    def take_over(self, layers: Sequence[Digest]) -> None:
+        """To be called when an untouched root became what LAYERS give, bottom to top."""
+        self._layers = list(layers)
+        self.root.tree.mark()
 
     def begin_layer(self) -> None:
         """To be called before a whole tree is imported at the root."""
