@@ -252,7 +252,7 @@ def request_from_spec(spec: LaunchSpec) -> "Request":
     """SPEC as the launcher wants it: bytes, so that both sides may have different locales."""
     options = None
     if spec.options is not None:
-        options = b"".join(os.fsencode(option) + b"\0" for option in spec.options)
+        options = os.fsencode("\0".join((*spec.options, "")))
     return {
         "argv": [os.fsencode(argument) for argument in spec.argv],
         "directory": os.fsencode(spec.directory),

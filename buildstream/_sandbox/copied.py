@@ -5,6 +5,7 @@ import shutil
 
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas import Cas
+from .._store.frozen import FrozenDirectory
 from ..utils import BST_ARBITRARY_TIMESTAMP
 from .bwrap import HostMount
 from .protection import EntryKind, WriteProtection, make_parents_accessible
@@ -36,7 +37,7 @@ class CopiedRoot:
         else:
             self.path = tree
 
-    def capture(self, path: str, base: Digest, *, mtimes: bool) -> Digest:
+    def capture(self, path: str, base: FrozenDirectory, *, mtimes: bool) -> Digest:
         """Stores the directory at the relative sandbox path PATH; as that of an overlay."""
         changed = os.path.join(self.path, path)
         make_parents_accessible(self.path, path)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas_directory import CasDirectory
+from .._store.frozen import FrozenDirectory
 from .._store.merged_layers import merge_layers
 from ..sandbox import Sandbox, _SandboxFlags
 from .bwrap import HostMount, SandboxView, bubblewrap_options
@@ -34,7 +35,7 @@ class SandboxRoot(Protocol):
     read_only: tuple[str, ...]  # what is then made read-only, relative to the directory of `path`
     mounts: tuple[HostMount, ...]  # what else makes up the tree
 
-    def capture(self, path: str, base: Digest, *, mtimes: bool) -> Digest: ...
+    def capture(self, path: str, base: FrozenDirectory, *, mtimes: bool) -> Digest: ...
 
 
 class LocalSandbox(Sandbox):
@@ -91,7 +92,7 @@ class LocalSandbox(Sandbox):
         is_read_only = bool(flags & _SandboxFlags.ROOT_READ_ONLY)
         writable = [path.lstrip("/") for path in self._marked_directories] if is_read_only else [""]
         protection = protect_all_but(self._virtual, writable)
-        bases = {path: self._digest_of(path) for path in protection.writable}
+        bases = {path: self._virtual.open_directory(path)._freeze() for path in protection.writable}
         root = self._make_root(capabilities, protection)
         view = replace(
             self._view(root, protection, flags=flags, cwd=cwd, env=env), device_mounts=device_mounts
@@ -128,9 +129,6 @@ class LocalSandbox(Sandbox):
                 self._virtual.open_directory(posixpath.dirname(target), create=True)
                 self._virtual._create_empty_file(target)
 
-    def _digest_of(self, path: str) -> Digest:
-        return self._virtual.open_directory(path)._digest()
-
     def _make_root(self, capabilities: SandboxCapabilities, protection: WriteProtection) -> SandboxRoot:
         """A root with the content of the virtual directory, in a directory of its own."""
         cas = self._services.cas
@@ -146,7 +144,7 @@ class LocalSandbox(Sandbox):
             if layer in plan.private:
                 # gzip, cp and others refuse files that have, or seem to have, a second name
                 path = os.path.join(self._services.scratch_directory, f"{self._run_count}-layer-{number}")
-                cas.extract_private(layer, path)
+                cas.extract_private(FrozenDirectory(layer), path)
             else:
                 path = cas.extracted_tree(layer)
             layers.append(path)
@@ -154,7 +152,7 @@ class LocalSandbox(Sandbox):
             layers.append(cas.extracted_tree(EMPTY_DIGEST))
         under = {}
         if plan.changes is not None:
-            under = {path: self._virtual._digest_under(path) for path in protection.writable}
+            under = {path: self._virtual._under(path) for path in protection.writable}
         content = OverlayContent(tuple(layers), plan.changes, plan.removed, under)
         return OverlayRoot(cas, directory, content, protection)
 
@@ -211,7 +209,7 @@ class LocalSandbox(Sandbox):
                 running.end()
                 raise
 
-    def _attach(self, root: SandboxRoot, path: str, base: Digest) -> None:
+    def _attach(self, root: SandboxRoot, path: str, base: FrozenDirectory) -> None:
         """Replaces the virtual directory's PATH by what the command left there, when it is asked for."""
         mtimes = self._services.keeps_mtimes
         self._virtual._attach_pending(path, lambda: root.capture(path, base, mtimes=mtimes))

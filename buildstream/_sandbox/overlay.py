@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from .._dataclass import dataclass
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas import Cas
+from .._store.frozen import FrozenDirectory
 from .._store.private_tree import PrivateFiles
 from ..utils import BST_ARBITRARY_TIMESTAMP
 from .bwrap import HostMount
@@ -34,9 +35,9 @@ class OverlayContent:
     """
 
     layers: tuple[str, ...]  # absolute paths of extracted trees, bottom first, at most 400
-    changes: Digest | None  # a tree over them that nobody else needs
+    changes: FrozenDirectory | None  # a tree over them that nobody else needs
     removed: tuple[str, ...]  # relative paths of what is hidden then; only if there are changes
-    under: Mapping[str, Digest]  # what writable paths show without the changes
+    under: Mapping[str, FrozenDirectory]  # what writable paths show without the changes
 
 
 def hide(upper: str, path: str) -> None:
@@ -86,7 +87,7 @@ class OverlayRoot:
         # by the launcher: it takes a third of the time that bubblewrap needs for the same
         self.read_only = tuple(os.path.join("root", path) for path in protection.mountable_siblings())
 
-    def capture(self, path: str, base: Digest, *, mtimes: bool) -> Digest:
+    def capture(self, path: str, base: FrozenDirectory, *, mtimes: bool) -> Digest:
         """Stores the directory at the relative sandbox path PATH; BASE is what it was before.
 
         To be called once for a path, and only when nothing runs in the root any more:
@@ -95,18 +96,20 @@ class OverlayRoot:
         changed = os.path.join(self._upper, path)
         make_parents_accessible(self._upper, path)
         if not os.path.lexists(changed):
-            return base
+            return base.store(self._cas.add_directory)
         if not os.path.isdir(changed) or os.path.islink(changed):
             return EMPTY_DIGEST  # the directory was removed, or replaced by something else
+        before = base.store(self._cas.add_directory)
+        under = self._content.under.get(path)
         digest = self._cas.capture_overlay(
-            self._content.under.get(path, base),
+            before if under is None else under.store(self._cas.add_directory),
             changed,
-            before=base,
+            before=before,
             private=self._private,
             mtimes=mtimes,
             consume=True,
         )
-        if base == EMPTY_DIGEST and path:
+        if before == EMPTY_DIGEST and path:
             # all of it is here: whoever stages this tree need not extract it
             self._cas.adopt_tree(digest, changed)
         return digest

@@ -127,9 +127,13 @@ class BuildWork:
             self._on_artifact(record)
 
     def blocker(self, record: ElementRecord) -> ElementRecord | None:
-        """The first build dependency, or runtime dependency of one, that is not cached."""
+        """A build dependency, or runtime dependency of one, that is not cached.
+
+        The last one, as it will be built last: what is looked at again after each build of
+        a dependency costs the square of their number.
+        """
         seen = set()
-        for child in record.element.build_dependencies:
+        for child in reversed(record.element.build_dependencies):
             stack = [self._pipeline.record(child)]
             while stack:
                 top = stack.pop()

@@ -16,6 +16,7 @@ from .directories import DirectoryStore
 from .diskfiles import DiskFiles
 from .extract import TreeExtractor
 from .flushing import Flusher, last_flush_ns
+from .frozen import FrozenDirectory
 from .layout import StoreLayout, storage_errors
 from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
@@ -419,8 +420,8 @@ class Cas:
         """
         return self._extractor.extract(digest)
 
-    def extract_private(self, digest: Digest, path: str) -> PrivateFiles:
-        """Builds the tree DIGEST at PATH, which must not exist, for the caller alone.
+    def extract_private(self, content: FrozenDirectory, path: str) -> PrivateFiles:
+        """Builds CONTENT at PATH, which must not exist, for the caller alone.
 
         As `extracted_tree`, but the files are copies: each has one name, and no
         file of another tree has its inode.  They may be changed; what this gives
@@ -429,7 +430,7 @@ class Cas:
         Raises:
             CASError: A blob is missing or corrupt, or the disk is full.
         """
-        return extract_private(self._objects, self.read_directory, digest, path)
+        return extract_private(self._objects, self.read_directory, content, path)
 
     def adopt_tree(self, digest: Digest, path: str) -> bool:
         """Makes a directory just captured with consume=True the extracted tree of its digest.

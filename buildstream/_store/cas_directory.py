@@ -10,6 +10,7 @@ from .._model.tree import FileEntry, SymlinkEntry
 from ..storage import Directory, DirectoryError, FileStat, FileType
 from ..utils import BST_ARBITRARY_TIMESTAMP, FileListResult
 from .cas import Cas
+from .frozen import FrozenDirectory
 from .host_directory import HostDirectory
 from .lookup import describe, find_directory, find_entry, find_parent, not_found, type_of
 from .nodes import DirectoryNode, Tree, walk_paths
@@ -251,9 +252,13 @@ class CasDirectory(Directory):
         """
         return self._history.plan()
 
-    def _digest_under(self, path: str) -> Digest:
+    def _under(self, path: str) -> FrozenDirectory:
         """What the layers of the staging plan show at the absolute PATH without its changes."""
-        return self._history.digest_under(path)
+        return self._history.under(path)
+
+    def _freeze(self) -> FrozenDirectory:
+        """What it is now."""
+        return self._node.freeze()
 
     def _attach_pending(self, path: str, resolve: Callable[[], Digest]) -> None:
         """Replaces the content of a directory by a tree that is not known yet.

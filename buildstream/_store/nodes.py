@@ -10,25 +10,18 @@ looking at changed nodes alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, Union
+from typing import Union
 
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory
 from .cas import Cas
+from .frozen import FrozenDirectory
 
 Entry = Union[FileEntry, SymlinkEntry, "DirectoryNode"]
 # what can be seen without loading: a directory is a node or, inside what is not loaded, a digest
 PeekedEntry = Union[FileEntry, SymlinkEntry, DirectoryEntry, "DirectoryNode"]
 # a directory at some time: its digest, or its entries, or both
 View = tuple[Digest | None, Mapping[str, PeekedEntry] | None]
-
-
-class FrozenDirectory(NamedTuple):
-    """A directory as it was at some time: its digest, or its entries while it has none."""
-
-    digest: Digest | None
-    entries: "tuple[tuple[str, FileEntry | SymlinkEntry | FrozenDirectory], ...]"
-    subtree_read_only: bool | None
 
 
 class Tree:
@@ -62,6 +55,20 @@ class Tree:
         if isinstance(entry, DirectoryNode):
             return entry.view()
         return (entry.digest, None)
+
+    def freeze_at_mark(self, view: View) -> FrozenDirectory:
+        """A directory of which VIEW was seen at the last mark.  O(entries of those without digest then)."""
+        digest, entries = view
+        if digest is not None:
+            return FrozenDirectory(digest)
+        assert entries is not None, "a directory without digest has entries"
+        frozen = tuple(
+            (name, self.freeze_at_mark(self.view_at_mark(entry)))
+            if isinstance(entry, (DirectoryEntry, DirectoryNode))
+            else (name, entry)
+            for name, entry in entries.items()
+        )
+        return FrozenDirectory(None, frozen)
 
     def view_at_mark(self, entry: "DirectoryEntry | DirectoryNode") -> View:
         """A directory as it was at the last mark."""
@@ -177,7 +184,7 @@ class DirectoryNode:
         if self.pending is not None:
             self._resolve()
         if self.digest is not None:
-            return FrozenDirectory(self.digest, (), None)
+            return FrozenDirectory(self.digest)
         assert self.entries is not None, "a changed directory is loaded"
         entries = tuple(
             (name, entry.freeze() if isinstance(entry, DirectoryNode) else entry)

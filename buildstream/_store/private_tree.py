@@ -9,6 +9,7 @@ from .._dataclass import dataclass
 from .._model.digest import Digest
 from .._model.tree import FileEntry, TreeDirectory
 from .extract import copy_file
+from .frozen import FrozenDirectory, frozen_entries
 from .layout import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS, storage_errors
 from .objects import ObjectStore
 
@@ -40,24 +41,33 @@ def _stamp(status: os.stat_result) -> _Stamp:
 
 
 def extract_private(
-    objects: ObjectStore, read_directory: Callable[[Digest], TreeDirectory], digest: Digest, path: str
+    objects: ObjectStore,
+    read_directory: Callable[[Digest], TreeDirectory],
+    content: FrozenDirectory,
+    path: str,
 ) -> PrivateFiles:
-    """Builds a tree at PATH for the caller alone; see `Cas.extract_private`."""
+    """Builds CONTENT at PATH for the caller alone; see `Cas.extract_private`."""
     made = PrivateFiles()
     directories: list[tuple[str, int]] = []  # with their times; parents before children
-    waiting = [(path, digest)]
+    waiting = [(path, content)]
     with storage_errors("extract", path):
         while waiting:
-            place, directory_digest = waiting.pop()
+            place, frozen = waiting.pop()
             os.mkdir(place)
-            directory = read_directory(directory_digest)
-            for entry in directory.files:
-                made.note(_copy(objects, entry, f"{place}/{entry.name}"), entry)
-            for name, target in directory.symlinks:
-                os.symlink(target, f"{place}/{name}")
-                os.utime(f"{place}/{name}", ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
-            waiting += [(f"{place}/{name}", child) for name, child in directory.directories]
-            directories.append((place, MTIME_NS if directory.mtime_ns is None else directory.mtime_ns))
+            mtime_ns = None
+            entries = frozen.entries
+            if frozen.digest is not None:
+                directory = read_directory(frozen.digest)
+                entries, mtime_ns = frozen_entries(directory), directory.mtime_ns
+            for name, entry in entries:
+                if isinstance(entry, FrozenDirectory):
+                    waiting.append((f"{place}/{name}", entry))
+                elif isinstance(entry, FileEntry):
+                    made.note(_copy(objects, entry, f"{place}/{name}"), entry)
+                else:
+                    os.symlink(entry.target, f"{place}/{name}")
+                    os.utime(f"{place}/{name}", ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
+            directories.append((place, MTIME_NS if mtime_ns is None else mtime_ns))
         for place, mtime_ns in reversed(directories):
             os.chmod(place, DIRECTORY_MODE)
             os.utime(place, ns=(mtime_ns, mtime_ns))

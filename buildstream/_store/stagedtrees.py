@@ -7,13 +7,10 @@ with all that another one has staged: each element of a chain with what its pred
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from .._dataclass import dataclass
 from .._model.digest import Digest
-
-if TYPE_CHECKING:
-    from .nodes import FrozenDirectory
+from .frozen import FrozenDirectory
 
 _KEPT_AT_MOST = 8
 _SHORTEST = 4  # fewer trees are imported as fast as they are found
@@ -25,7 +22,7 @@ class StagedTrees:
 
     imported: tuple[Digest, ...]  # in the order of the imports
     layers: tuple[Digest, ...]  # bottom to top
-    content: "FrozenDirectory"
+    content: FrozenDirectory
 
 
 class StagedTreesCache:

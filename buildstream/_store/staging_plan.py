@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from .._dataclass import dataclass
 from .._model.digest import EMPTY_DIGEST, Digest
-from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory
+from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry
+from .frozen import EMPTY, FrozenDirectory
 from .nodes import DirectoryNode, PeekedEntry, Tree, View
 
 REMOVED_AT_MOST = 1000  # each costs as much as a file that is staged
@@ -21,7 +22,7 @@ class StagingPlan:
     private: frozenset[Digest] = frozenset()
     # Over all layers: what belongs to this directory alone since the mark, such as the sources of
     # a build.  None if there is nothing, or if it is in the layers.
-    changes: Digest | None = None
+    changes: FrozenDirectory | None = None
     removed: tuple[str, ...] = ()  # what of the layers is not there any more; only if there are changes
 
 
@@ -60,8 +61,12 @@ class LayerHistory:
             if current.removed:
                 self._layers = self._whole()  # layers can't hide what is under them
             elif current.changes is not None:
-                self._layers.append(current.changes)
-                self._private.add(current.changes)
+                changes = current.changes.store(self.root.tree.cas.add_directory)
+                if changes in self._layers:
+                    self._layers.remove(changes)
+                else:
+                    self._private.add(changes)
+                self._layers.append(changes)
         if len(self._layers) >= LAYERS_AT_MOST - 1:  # one more may be needed for other changes
             self._layers = self._whole()
         self.root.tree.is_recording = False
@@ -89,7 +94,7 @@ class LayerHistory:
             return StagingPlan(())
         return self._current()
 
-    def digest_under(self, path: str) -> Digest:
+    def under(self, path: str) -> FrozenDirectory:
         """What the layers of the plan alone show at PATH; what is no directory counts as an empty one.
 
         Only while the plan has changes.  O(directories that have changed since the mark).
@@ -99,9 +104,9 @@ class LayerHistory:
         for name in filter(None, path.split("/")):
             entry = tree.entries_of(view).get(name)
             if not isinstance(entry, (DirectoryEntry, DirectoryNode)):
-                return EMPTY_DIGEST
+                return EMPTY
             view = tree.view_at_mark(entry)
-        return _store_view(tree, view)
+        return tree.freeze_at_mark(view)
 
     def _whole(self) -> list[Digest]:
         """The directory as it is now as one layer."""
@@ -116,34 +121,13 @@ class LayerHistory:
             return StagingPlan(layers, private)
         tree = self.root.tree
         difference = _Difference(tree)
-        delta = difference.store(tree.view_at_mark(self.root), tree.view(self.root))
+        delta = difference.find(tree.view_at_mark(self.root), tree.view(self.root))
         removed = tuple(difference.removed)
         if len(removed) > REMOVED_AT_MOST:
             return StagingPlan(tuple(self._whole()))
         if removed:
-            return StagingPlan(layers, private, delta or EMPTY_DIGEST, removed)
-        if delta in self._layers:
-            layers = (*(digest for digest in layers if digest != delta), delta)
-            return StagingPlan(layers, private)
+            return StagingPlan(layers, private, delta or EMPTY, removed)
         return StagingPlan(layers, private, delta)
-
-
-def _store_view(tree: Tree, view: View) -> Digest:
-    """The digest of a directory as it was at the mark; directories that had none yet are stored."""
-    digest, _ = view
-    if digest is not None:
-        return digest
-    files: list[FileEntry] = []
-    directories: list[DirectoryEntry] = []
-    symlinks: list[SymlinkEntry] = []
-    for name, entry in tree.entries_of(view).items():
-        if isinstance(entry, (DirectoryEntry, DirectoryNode)):
-            directories.append(DirectoryEntry(name, _store_view(tree, tree.view_at_mark(entry))))
-        elif isinstance(entry, FileEntry):
-            files.append(entry)
-        else:
-            symlinks.append(entry)
-    return tree.cas.add_directory(TreeDirectory(tuple(files), tuple(directories), tuple(symlinks)))
 
 
 class _Difference:
@@ -157,8 +141,8 @@ class _Difference:
         self._tree = tree
         self.removed: list[str] = []
 
-    def store(self, base: View, current: View, path: str = "") -> Digest | None:
-        """Stores a tree with all that CURRENT has and BASE has not; notes what is removed.
+    def find(self, base: View, current: View, path: str = "") -> FrozenDirectory | None:
+        """A tree with all that CURRENT has and BASE has not; what is removed is noted.
 
         Args:
             base: A directory.
@@ -166,7 +150,7 @@ class _Difference:
             path: Where they are, with a slash at the end; empty at the root.
 
         Returns:
-            The digest of the tree; None if it would be empty.
+            The tree; None if it would be empty.
         """
         if base[0] is not None and base[0] == current[0]:
             return None
@@ -174,33 +158,26 @@ class _Difference:
         current_entries = self._tree.entries_of(current)
         if not base_entries.keys() <= current_entries.keys():
             self.removed += sorted(path + name for name in base_entries.keys() - current_entries.keys())
-        files: list[FileEntry] = []
-        directories: list[DirectoryEntry] = []
-        symlinks: list[SymlinkEntry] = []
+        found: list[tuple[str, FileEntry | SymlinkEntry | FrozenDirectory]] = []
         for name, entry in current_entries.items():
             before = base_entries.get(name)
             if isinstance(entry, (DirectoryEntry, DirectoryNode)):
-                digest = self._directory(before, entry, f"{path}{name}/")
-                if digest is not None:
-                    directories.append(DirectoryEntry(name, digest))
+                directory = self._directory(before, entry, f"{path}{name}/")
+                if directory is not None:
+                    found.append((name, directory))
             elif entry != before:
-                if isinstance(entry, FileEntry):
-                    files.append(entry)
-                else:
-                    symlinks.append(entry)
-        if not (files or directories or symlinks):
-            return None
-        return self._tree.cas.add_directory(TreeDirectory(tuple(files), tuple(directories), tuple(symlinks)))
+                found.append((name, entry))
+        return FrozenDirectory(None, tuple(found)) if found else None
 
     def _directory(
         self, before: PeekedEntry | None, entry: "DirectoryEntry | DirectoryNode", path: str
-    ) -> Digest | None:
+    ) -> FrozenDirectory | None:
         if isinstance(before, (DirectoryEntry, DirectoryNode)):
             if before is entry and not self._may_differ(entry):
                 return None
-            return self.store(self._tree.view_at_mark(before), self._tree.view(entry), path)
+            return self.find(self._tree.view_at_mark(before), self._tree.view(entry), path)
         # New, or in place of a file: the overlay shows nothing from under a file.
-        return entry.compute_digest() if isinstance(entry, DirectoryNode) else entry.digest
+        return entry.freeze() if isinstance(entry, DirectoryNode) else FrozenDirectory(entry.digest)
 
     def _may_differ(self, entry: "DirectoryEntry | DirectoryNode") -> bool:
         return isinstance(entry, DirectoryNode) and entry.generation == self._tree.generation

@@ -26,6 +26,7 @@ from buildstream._model.digest import Digest
 from buildstream._model.tree import DirectoryEntry, FileEntry, TreeDirectory
 from buildstream._store.cas import Cas
 from buildstream._store.checkout import export_directory, export_tar
+from buildstream._store.frozen import FrozenDirectory
 from buildstream._store.records import artifact_records
 
 FLIPS = 200
@@ -66,7 +67,7 @@ EXPORTS: dict[str, Callable[[Cas, Digest, str], object]] = {
     "links": lambda cas, digest, path: export_directory(cas, digest, path, hardlinks=True),
     "tar": lambda cas, digest, path: _unpack(cas, digest, path),  # noqa: PLW0108 - it comes below
     "extracted": lambda cas, digest, path: os.symlink(cas.extracted_tree(digest), path),
-    "private": lambda cas, digest, path: cas.extract_private(digest, path),
+    "private": lambda cas, digest, path: cas.extract_private(FrozenDirectory(digest), path),
 }
 _FILES_A_TREE = 3
 

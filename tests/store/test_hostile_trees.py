@@ -13,6 +13,7 @@ from buildstream._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from buildstream._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory, encode_directory
 from buildstream._store.cas import Cas
 from buildstream._store.checkout import export_directory, export_tar
+from buildstream._store.frozen import FrozenDirectory
 
 OUTSIDE = "what is outside"
 
@@ -39,7 +40,7 @@ EXPORTS: dict[str, Export] = {
     "over files": lambda cas, digest, path: export_directory(cas, digest, str(path), force=True),
     "tar": lambda cas, digest, _: export_tar(cas, digest, BytesIO()),
     "extracted": lambda cas, digest, _: cas.extracted_tree(digest),
-    "private": lambda cas, digest, path: cas.extract_private(digest, str(path)),
+    "private": lambda cas, digest, path: cas.extract_private(FrozenDirectory(digest), str(path)),
 }
 
 

@@ -57,17 +57,20 @@ def hide(tree: Plain, path: str) -> None:
 def check(cas: Cas, directory: CasDirectory) -> tuple[Digest, ...]:
     """Checks the plan of a directory, and gives its layers."""
     plan = directory._staging_plan()
-    layers = plan.layers if plan.changes is None else (*plan.layers, plan.changes)
+    changes = None if plan.changes is None else plan.changes.store(cas.add_directory)
+    layers = plan.layers if changes is None else (*plan.layers, changes)
     shown = overlay([plain(cas, layer) for layer in reversed(plan.layers)])
-    if plan.changes is not None:
-        assert plain(cas, directory._digest_under("")) == shown
+    if changes is not None:
+        assert plain(cas, directory._under("").store(cas.add_directory)) == shown
         for path in plan.removed:
             hide(shown, path)
-        shown = overlay([plain(cas, plan.changes), shown])
+        shown = overlay([plain(cas, changes), shown])
     assert len(set(plan.layers)) == len(plan.layers)
     assert EMPTY_DIGEST not in plan.layers
     assert shown == plain(cas, directory._digest())
-    assert directory._staging_plan() == plan
+    again = directory._staging_plan()
+    assert (again.layers, again.private, again.removed) == (plan.layers, plan.private, plan.removed)
+    assert changes == (None if again.changes is None else again.changes.store(cas.add_directory))
     return layers
 
 
