@@ -41,7 +41,12 @@ def distinct(tree: Callable[..., Digest], count: int) -> list[Digest]:
 
 
 def check_same(one: CasDirectory, other: CasDirectory) -> None:
-    assert one._staging_plan() == other._staging_plan()
+    plan, expected = one._staging_plan(), other._staging_plan()
+    assert (plan.layers, plan.private, plan.removed) == (expected.layers, expected.private, expected.removed)
+    assert (plan.changes is None) == (expected.changes is None)
+    if plan.changes is not None and expected.changes is not None:
+        add = one._cas.add_directory
+        assert plan.changes.store(add) == expected.changes.store(add)
     assert one._digest() == other._digest()
 
 
