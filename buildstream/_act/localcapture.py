@@ -31,6 +31,7 @@ def digest_local(cas: "Cas", path: str, *, mtimes: bool, stores_many: bool) -> D
         from .._store.filedigest import digest_of_file
 
         digest = digest_of_file(os.path.realpath(path))
+        # as 2.8 does; where the classes of a mode differ, root is told otherwise than the owner
         entry = FileEntry(os.path.basename(path), digest, os.access(path, os.X_OK))
         return digest_from_bytes(encode_directory(TreeDirectory((entry,))))
     except OSError as error:

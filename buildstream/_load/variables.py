@@ -149,7 +149,11 @@ class Variables:
         GUESSES says whether an error about a missing name tells which one may be meant, which takes long.
         """
         values = self._values
-        path = {name: _REFERENCE.split(self._text(name))}  # from NAME to the variable at work, in order
+        text = self._text(name)
+        if "%{" not in text:
+            values[name] = text
+            return text
+        path = {name: _REFERENCE.split(text)}  # from NAME to the variable at work, in order
         while path:
             current, parts = next(reversed(path.items()))
             missing = next((part for part in parts[1::2] if part not in values), None)
