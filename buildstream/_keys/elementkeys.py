@@ -27,13 +27,16 @@ ARTIFACT_VERSION = 11  # of the 2.8 series; part of every key
 _DOCUMENT_START = f'{{"core-artifact-version":{ARTIFACT_VERSION},"dependencies":['.encode("ascii")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SourceKeys:
     """Keys of the sources of one element."""
 
     entries: str  # canonical JSON of the list that enters the element's document
     combined: str  # names the combined staged sources
     individual: tuple[str, ...]  # one a source; names the source staged alone
+
+
+_NO_SOURCES = SourceKeys("[]", key_of_json("[]"), ())
 
 
 @dataclass(slots=True)
@@ -59,6 +62,8 @@ def _unique_key(plugin: "Element | Source") -> str:
 
 def source_keys(element: ResolvedElement) -> SourceKeys | None:
     """The keys of ELEMENT's sources, None if one of them has no ref yet."""
+    if not element.sources:
+        return _NO_SOURCES
     entries, individual = [], []
     for source in element.sources:
         with plugin_code(source.plugin, "is_resolved"):

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .._element_proxy import ElementProxy
 from .._model.digest import Digest
@@ -114,7 +114,7 @@ class ElementHost(BasePluginHost):
 
     def new_proxy(self, element: ResolvedElement) -> "Element":
         """A proxy of its own, as `configure_dependencies()` is given."""
-        return cast("Element", ElementProxy(self.element.plugin, element.plugin))
+        return ElementProxy(self.element.plugin, element.plugin)  # type: ignore[return-value]  # stands for one
 
     def _selected(self, selection: "Sequence[Element] | None", *, recurse: bool) -> Iterator[ResolvedElement]:
         if selection is None:

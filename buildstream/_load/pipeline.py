@@ -171,7 +171,7 @@ class PipelineResolver:
         directory = node.get_str("directory", None) or None
         provenance = node.get_mapping("provenance", None)
         loaded = project.registries[PluginType.SOURCE].resolve(kind, node)
-        _check_source_provenance(element, provenance, loaded.plugin_class)
+        _check_source_provenance(element, node, provenance, loaded.plugin_class)
         config = self._source_config(element, kind, node)
         variables.expand(config)
         if loaded.plugin_class.BST_PLUGIN_DEPRECATED and not loaded.allow_deprecated:
@@ -241,9 +241,10 @@ class PipelineResolver:
         host = plugin._host
         assert isinstance(host, ElementHost)
         configurations = []
-        for dependency in element.dependencies:
-            if not dependency.kinds & DependencyType.BUILD:
-                continue
+        builds = [
+            dependency for dependency in element.dependencies if dependency.kinds & DependencyType.BUILD
+        ]
+        for dependency, target in zip(builds, resolved.build_dependencies, strict=True):
             if dependency.configs and not is_supported:
                 raise LoadError(
                     f"{dependency.configs[0].get_provenance()}: Custom dependency configuration is not "
@@ -252,7 +253,7 @@ class PipelineResolver:
                 )
             if not is_supported:
                 continue
-            proxy = host.new_proxy(self._resolved[id(dependency.element)])
+            proxy = host.new_proxy(target)
             for config in dependency.configs:
                 expanded = config.clone()
                 resolved.variables.expand(expanded)
@@ -277,12 +278,14 @@ def _check_mappings(node: MappingNode) -> None:
         public.get_mapping("bst", {}).get_mapping("split-rules", {})
 
 
-def _check_source_provenance(element: LoadElement, provenance: MappingNode | None, cls: type) -> None:
+def _check_source_provenance(
+    element: LoadElement, source: MappingNode, provenance: MappingNode | None, cls: type
+) -> None:
     if provenance is None:
         return
     if getattr(cls, "BST_CUSTOM_SOURCE_PROVENANCE", False):
         raise BstError(
-            f"{provenance.get_provenance()}: Custom source provenance plugin: "
+            f"{source.get_provenance()}: Custom source provenance plugin: "
             "Refusing to use top level source provenance",
             domain=ErrorDomain.SOURCE,
             reason="top-level-provenance-on-custom-implementation",

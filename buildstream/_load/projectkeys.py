@@ -148,7 +148,7 @@ def expand_host_variables(text: str, environment: Mapping[str, str]) -> str:
 class JunctionRules:
     """The `junctions` section of project.conf."""
 
-    duplicates: MappingNode  # project name -> junction paths
+    duplicates: MappingNode  # project name -> junction paths; looked at once such a project is loaded
     internal: SequenceNode  # junction paths
     disallow_subproject_uris: bool
 
@@ -156,12 +156,9 @@ class JunctionRules:
 def read_junction_rules(node: MappingNode) -> JunctionRules:
     """Parses the `junctions` section (format 2.11)."""
     node.validate_keys(["duplicates", "internal", "disallow-subproject-uris"])
-    duplicates = node.get_mapping("duplicates", {})
-    for name in duplicates.keys():
-        duplicates.get_str_list(name)
     node.get_str_list("internal", [])
     return JunctionRules(
-        duplicates,
+        node.get_mapping("duplicates", {}),
         node.get_sequence("internal", []),
         node.get_bool("disallow-subproject-uris", False),
     )

@@ -11,7 +11,7 @@ A case is a mapping in one of the files `errors/*.yaml`:
     argv        arguments; `show a.bst` if absent
     error       domain and reason (a LoadErrorReason, the reason's text, or `-` for none)
     at          the place that the message of BuildStream 2.8 names first, if it names one
-    instead     what BuildStream 2.8 does where it gives no orderly error: `crashes` or what it says
+    instead     what BuildStream 2.8 does where it gives no orderly error: `crashes`, `takes it` or what it says
 """
 
 from __future__ import annotations
