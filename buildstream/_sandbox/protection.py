@@ -15,7 +15,8 @@ from contextlib import suppress
 from enum import Enum
 
 from .._dataclass import dataclass
-from ..storage import Directory
+from .._store.cas_directory import CasDirectory
+from ..storage import FileType
 
 # they are mounted afresh for each command; what is staged there can't be seen
 MOUNT_POINTS = ("dev", "proc", "tmp")
@@ -27,6 +28,13 @@ class EntryKind(Enum):
     DIRECTORY = "directory"
     FILE = "file"
     LINK = "link"
+
+
+_KINDS = {
+    FileType.DIRECTORY: EntryKind.DIRECTORY,
+    FileType.SYMLINK: EntryKind.LINK,
+    FileType.REGULAR_FILE: EntryKind.FILE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ class WriteProtection:
                 yield entry.path
 
 
-def protect_all_but(directory: Directory, writable: Iterable[str]) -> WriteProtection:
+def protect_all_but(directory: CasDirectory, writable: Iterable[str]) -> WriteProtection:
     """Divides the tree of DIRECTORY so that only WRITABLE, existing relative paths, can be written."""
     outermost = outermost_paths(writable)
     parents = sorted({parent for path in outermost for parent in _ancestors(path)})
@@ -94,13 +102,7 @@ def _ancestors(path: str) -> Iterator[str]:
         yield path
 
 
-def _entries(directory: Directory, parent: str) -> Iterator[tuple[str, EntryKind]]:
-    opened = directory.open_directory(parent)
-    for name in opened:
-        if opened.isdir(name):
-            kind = EntryKind.DIRECTORY
-        elif opened.islink(name):
-            kind = EntryKind.LINK
-        else:
-            kind = EntryKind.FILE
-        yield posixpath.join(parent, name), kind
+def _entries(directory: CasDirectory, parent: str) -> Iterator[tuple[str, EntryKind]]:
+    prefix = f"{parent}/" if parent else ""
+    for name, file_type in directory._entry_types(parent):
+        yield prefix + name, _KINDS[file_type]

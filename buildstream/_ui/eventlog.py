@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from enum import Enum
+from math import isfinite
 
 from .._model.events import EVENT_LOG_VERSION, EVENT_TYPES, Event, LogStarted, QueueCount
 from .._version import __version__
@@ -18,16 +19,22 @@ SESSION_SUFFIX = ".jsonl"
 MOST_SESSIONS = 100  # the oldest are removed
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode_text = json.encoder.encode_basestring
 
 
 def event_as_json(event: Event) -> str:
     """EVENT as one line without its end: `event` and `time` first, absent fields left out."""
-    value: dict[str, object] = {"event": event.name}
-    for field, key in _KEYS[type(event)]:
+    parts = [f'{{"event":"{event.name}"']
+    for field, prefix in _PREFIXES[type(event)]:
         content = getattr(event, field)
-        if content is not None:
-            value[key] = _plain(content)
-    return _encode(value)
+        # most are texts and numbers, which the encoder need not be set up for
+        if type(content) is str:
+            parts.append(prefix + _encode_text(content))
+        elif type(content) is float and isfinite(content):
+            parts.append(f"{prefix}{round(content, 6)!r}")
+        elif content is not None:
+            parts.append(prefix + _encode(_plain(content)))
+    return ",".join(parts) + "}"
 
 
 def _plain(content: object) -> object:
@@ -53,6 +60,10 @@ def json_key(name: str) -> str:
 _KEYS = {
     kind: tuple((field.name, json_key(field.name)) for field in fields(kind))
     for kind in (*EVENT_TYPES, QueueCount)
+}
+# pairs of attribute and what stands before its value
+_PREFIXES = {
+    kind: tuple((field, f"{_encode_text(key)}:") for field, key in keys) for kind, keys in _KEYS.items()
 }
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from .._dataclass import dataclass
 from .._model.message import ElementLabel, Message, MessageType
@@ -26,6 +27,7 @@ DEFAULT_MESSAGE_FORMAT = "[%{elapsed}][%{key}][%{element}] %{action} %{message}"
 _FAILURES = frozenset({MessageType.FAIL, MessageType.ERROR, MessageType.BUG})
 _SHOWN_AS_LOG_PATH = frozenset({MessageType.START, MessageType.SUCCESS})
 _RULE = "=" * 70
+_REMEMBERED = 256
 _TAIL_BLOCK_BYTES = 1 << 16
 
 
@@ -50,6 +52,10 @@ class LogLineRenderer:
         self._options = options
         self._paint: Paint = choose_paint(colors=colors)
         self._parts = self._compile(options.message_format)
+        # the same few texts come again and again: many messages are about one element
+        self._action = lru_cache(len(MessageType))(self._paint_action)
+        self._element = lru_cache(_REMEMBERED)(self._paint_element)
+        self._time = lru_cache(_REMEMBERED)(self._paint_time)
 
     def render(self, message: Message) -> str:
         """The line of MESSAGE, its detail and the tail of its log, as they apply; ends with a line break."""
@@ -81,12 +87,12 @@ class LogLineRenderer:
                 parts.append(renderers[token])
         return parts
 
-    def _render_time(self, text: str) -> str:
+    def _paint_time(self, text: str) -> str:
         colon = self._paint(":", LABEL)
         return colon.join([self._paint(part, VALUE) for part in text.split(":")])
 
     def _render_elapsed(self, message: Message) -> str:
-        return self._render_time(format_duration(message.elapsed_s))
+        return self._time(format_duration(message.elapsed_s))
 
     def _render_elapsed_us(self, message: Message) -> str:
         elapsed_s = message.elapsed_s
@@ -94,7 +100,7 @@ class LogLineRenderer:
         return self._render_elapsed(message) + self._paint(f".{fraction}", VALUE)
 
     def _render_wallclock(self, message: Message) -> str:
-        return self._render_time(time.strftime("%H:%M:%S", time.localtime(message.created_s)))
+        return self._time(time.strftime("%H:%M:%S", time.localtime(message.created_s)))
 
     def _render_wallclock_us(self, message: Message) -> str:
         return self._render_wallclock(message) + self._paint(f".{_microseconds(message.created_s)}", VALUE)
@@ -110,14 +116,22 @@ class LogLineRenderer:
 
     def _render_element(self, message: Message) -> str:
         element = _shown_element(message)
-        action = (message.action or "main").lower()
-        name = element.full_name if element is not None else "core activity"
+        return self._element(
+            message.action or "main", element.full_name if element is not None else "core activity"
+        )
+
+    def _paint_element(self, action: str, name: str) -> str:
         return (
-            self._paint(f"{action:>8}", VALUE) + self._paint(":", LABEL) + self._paint(f"{name:<30}", VALUE)
+            self._paint(f"{action.lower():>8}", VALUE)
+            + self._paint(":", LABEL)
+            + self._paint(f"{name:<30}", VALUE)
         )
 
     def _render_action(self, message: Message) -> str:
-        return self._paint(f"{message.kind.value.upper():<7}", ACTION_PROFILES[message.kind])
+        return self._action(message.kind)
+
+    def _paint_action(self, kind: MessageType) -> str:
+        return self._paint(f"{kind.value.upper():<7}", ACTION_PROFILES[kind])
 
     def _render_text(self, message: Message) -> str:
         if message.is_scheduler and message.log_path is not None and message.kind in _SHOWN_AS_LOG_PATH:

@@ -3,6 +3,7 @@
 import pytest
 
 from buildstream._sandbox.protection import EntryKind, outermost_paths, protect_all_but
+from buildstream._store.cas_directory import CasDirectory
 from tests.sandbox.conftest import SandboxRig
 
 
@@ -23,6 +24,7 @@ def test_outermost_paths(paths: list[str], outermost: list[str]) -> None:
 def test_everything_beside_the_way_to_writable_directories_is_protected(rig: SandboxRig) -> None:
     sandbox = rig.sandbox()
     root = sandbox.get_virtual_directory()
+    assert isinstance(root, CasDirectory)
     for name in list(root):
         root.remove(name, recursive=True)
     for path in ("a/b/c", "a/other", "dev/x", "usr/bin"):
@@ -42,5 +44,7 @@ def test_everything_beside_the_way_to_writable_directories_is_protected(rig: San
 
 
 def test_nothing_is_protected_in_a_writable_root(rig: SandboxRig) -> None:
-    protection = protect_all_but(rig.sandbox().get_virtual_directory(), [""])
+    root = rig.sandbox().get_virtual_directory()
+    assert isinstance(root, CasDirectory)
+    protection = protect_all_but(root, [""])
     assert (protection.writable, protection.parents, protection.siblings) == (("",), (), ())
