@@ -11,6 +11,9 @@ from .style import KIND, NAME, PLAIN, STATE_PROFILES, VALUE, Paint, Profile, key
 # symbols whose value needs the cache keys and the local caches
 _STATE_SYMBOLS = ("state", "key", "full-key", "artifact-cas-digest")
 
+# symbols whose value costs little and has no effects: it may be asked for twice
+_CHEAP_SYMBOLS = ("name", "kind", "key", "full-key", "description", "state", "workspaced", "workspace-dirs")
+
 _Field = Callable[[ElementView, int], tuple[str, Profile]]
 
 
@@ -42,11 +45,11 @@ def render_report(
 
 
 def _simple_format(element_format: str) -> list[tuple[str, _Field | None]] | None:
-    """The texts of ELEMENT_FORMAT and what is put behind each; None if it has more than plain tokens."""
+    """The texts of ELEMENT_FORMAT, each with what comes behind it; None if it has more than cheap tokens."""
     parts: list[tuple[str, _Field | None]] = []
     pieces = re.split(r"%\{([a-z-]+)\}", element_format)
     for text, symbol in zip(pieces[::2], [*pieces[1::2], None], strict=True):
-        if "%" in text or (symbol is not None and symbol not in _FIELDS):
+        if "%" in text or (symbol is not None and symbol not in _CHEAP_SYMBOLS):
             return None
         parts.append((text, _FIELDS[symbol] if symbol is not None else None))
     return parts

@@ -7,7 +7,7 @@ import pytest
 from buildstream._model.elementrow import DisplayState, ElementView
 from buildstream._model.message import ElementLabel
 from buildstream._ui.showformat import needs_state, render_artifact_report, render_element, render_report
-from buildstream._ui.style import choose_paint
+from buildstream._ui.style import Paint, choose_paint
 
 from .samples import BASE, BASE_KEY, make_view
 
@@ -108,6 +108,27 @@ def test_report_ends_with_one_line_break() -> None:
     )
     assert render_report(views, "%{name}\n\n", paint=PLAIN) == "base.bst\n\n\nb.bst\n"
     assert render_report([], "%{name}", paint=PLAIN) == "\n"
+
+
+@pytest.mark.parametrize("paint", [PLAIN, COLORS])
+@pytest.mark.parametrize(
+    "element_format",
+    [
+        "%{name} %{kind}",
+        "%{name}%{description} %{state}\n",
+        "%{description}{state} %{key}",
+        "50% %{name} %{description}",
+        "%{name: >12}|%{full-key}",
+        "%{name} %{vars} %{nothing} %{description}",
+        "%{description}%{name}%{name}",
+    ],
+)
+def test_reports_have_elements_as_they_are_alone(element_format: str, paint: Paint) -> None:
+    descriptions = ("plain", "%{state} of", "ends with %", "", "{name}")
+    views = [make_view(BASE, DisplayState.CACHED, description=text) for text in descriptions]
+    alone = [render_element(view, element_format, paint=paint) for view in views[:-1]]
+    alone.append(render_element(views[-1], element_format.rstrip("\n"), paint=paint))
+    assert render_report(views, element_format, paint=paint) == "\n".join(alone) + "\n"
 
 
 def test_colours() -> None:
