@@ -86,7 +86,7 @@ class Session:
         try:
             has_jobs = any(queue.has_ready for queue in self.queues)
             events.begin(everything, has_jobs=has_jobs, loading_s=app.messenger.now_s() - self.started_s)
-            with cleaning_in_background(app):
+            with cleaning_in_background(app), app.cas.trash_emptied_in_background():
                 result = scheduler.run()
         finally:
             pipeline.on_required = None

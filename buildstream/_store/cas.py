@@ -24,7 +24,7 @@ from .private_tree import PrivateFiles, extract_private
 from .sessions import Session, StoreLock
 from .stagedtrees import StagedTreesCache
 from .statcache import digest_directory, store_directory
-from .trash import discard, empty_trash
+from .trash import discard, empty_trash, trash_emptied_in_background
 from .usage import StoreLimits, StoreUsage
 
 if TYPE_CHECKING:
@@ -511,6 +511,10 @@ class Cas:
             CASError: It can't be moved or deleted.
         """
         discard(self._layout, path)
+
+    def trash_emptied_in_background(self, interval_s: float = 10.0) -> AbstractContextManager[None]:
+        """The block in which what was discarded is deleted every INTERVAL_S, by a thread."""
+        return trash_emptied_in_background(self._layout, interval_s)
 
     def empty_trash(self) -> None:
         """Deletes what was discarded; to be called in the background.

@@ -4,8 +4,11 @@ import errno
 import os
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 
+from .._exceptions import CASError
 from .layout import StoreLayout, cas_error, is_temporary_name, storage_errors
 
 _STALE_AFTER_S = 24 * 60 * 60
@@ -30,10 +33,33 @@ def discard(layout: StoreLayout, path: str) -> None:
             delete_tree(path)  # EACCES: the ".." of an unwritable directory can't be changed
 
 
-def empty_trash(layout: StoreLayout) -> None:
+@contextmanager
+def trash_emptied_in_background(layout: StoreLayout, interval_s: float) -> Iterator[None]:
+    """The block in which a thread empties the trash every INTERVAL_S, so that its space is free again.
+
+    At the end it stops within a moment; what it can't delete is left to who empties the trash then.
+    """
+    ended = Event()
+
+    def empty() -> None:
+        while not ended.wait(interval_s):
+            with suppress(CASError):
+                empty_trash(layout, ended.is_set)
+
+    thread = Thread(target=empty, name="trash", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def empty_trash(layout: StoreLayout, should_stop: Callable[[], bool] = lambda: False) -> None:
     """Deletes what is in the trash, and what processes that were killed have left half-written.
 
-    Safe while other threads and processes discard or do the same.
+    Safe while other threads and processes discard or do the same.  It stops between two directories
+    when it should.
 
     Raises:
         CASError: Something can't be deleted; the rest was.
@@ -41,7 +67,7 @@ def empty_trash(layout: StoreLayout) -> None:
     failure: OSError | None = None
     for path in [*_listed(layout.trash), *_stale(layout.incoming), *_stale(layout.temporary)]:
         try:
-            delete_tree(path)
+            delete_tree(path, should_stop)
         except OSError as error:
             failure = error
     if failure is not None:
@@ -65,8 +91,10 @@ def _stale(directory: str) -> list[str]:
     return stale
 
 
-def delete_tree(path: str) -> None:
+def delete_tree(path: str, should_stop: Callable[[], bool] = lambda: False) -> None:
     """Deletes PATH with all below it, whatever the modes of directories are; absent is fine.
+
+    If it should stop, some of it may be left.
 
     Raises:
         OSError: Something can't be deleted.
@@ -80,6 +108,8 @@ def delete_tree(path: str) -> None:
         return
     directories = [path]  # grows; a parent comes before its children
     for directory in directories:
+        if should_stop():
+            return
         directories.extend(_delete_files(directory))
     for directory in reversed(directories):
         with suppress(FileNotFoundError):

@@ -225,6 +225,30 @@ def test_discarded_trees_disappear_at_once(cas: Cas, make_tree: Callable[..., st
     assert os.listdir(trash) == []
 
 
+def test_trash_is_emptied_while_work_goes_on(cas: Cas, make_tree: Callable[..., str], tmp_path: Path) -> None:
+    trash = tmp_path / "cache" / "trash"
+    deadline = time.monotonic() + 120
+    with cas.trash_emptied_in_background(interval_s=0.01):
+        for number in range(3):
+            cas.discard(make_tree({"a/b": f"{number}", "locked/f": "x"}))
+            while os.listdir(trash):
+                assert time.monotonic() < deadline, "nobody empties it"
+                time.sleep(0.01)
+
+
+def test_emptying_the_trash_stops_when_it_should(
+    cas: Cas, make_tree: Callable[..., str], tmp_path: Path
+) -> None:
+    from buildstream._store.trash import delete_tree
+
+    tree = make_tree({f"d{number}/f": "x" for number in range(100)})
+    answers = iter([False] * 10)
+    delete_tree(tree, lambda: next(answers, True))
+    assert 0 < sum(len(files) for _, _, files in os.walk(tree)) < 100
+    delete_tree(tree)
+    assert not os.path.exists(tree)
+
+
 def test_what_a_killed_process_left_goes_with_the_trash(
     cas: Cas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
