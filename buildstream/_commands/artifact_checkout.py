@@ -52,6 +52,7 @@ def checkout(app: App, *, target: str, deps: str, options: CheckoutOptions) -> N
     Raises:
         StreamError: Something is not cached, or the destination can't be written.
     """
+    app.cas.verify_on_use()
     targets = classify([target], accepts_artifacts=True)
     if targets.artifacts or targets.artifact_globs:
         _check_out_artifact(app, target, deps, options)

@@ -150,13 +150,11 @@ def decode_directory(data: bytes) -> TreeDirectory:
             file system: empty names, names with a slash, names that come twice,
             digests that are not 64 lower-case hexadecimal digits.
     """
-    files: list[FileEntry] = []
-    directories: list[DirectoryEntry] = []
     symlinks: list[SymlinkEntry] = []
     subtree_read_only: bool | None = None
     mtime_ns: int | None = None
     try:
-        position = 0
+        files, directories, position = _decode_canonical(data)
         end = len(data)
         while position < end:
             tag = data[position]
@@ -192,6 +190,73 @@ def decode_directory(data: bytes) -> TreeDirectory:
         subtree_read_only,
         mtime_ns,
     )
+
+
+def _decode_canonical(data: bytes) -> tuple[list[FileEntry], list[DirectoryEntry], int]:
+    """The files and directories that DATA begins with, and where these end, as far as they are canonical.
+
+    Most directories consist of nothing else: it takes half as long as to look at each field.
+    """
+    files: list[FileEntry] = []
+    directories: list[DirectoryEntry] = []
+    new = tuple.__new__
+    text = data.decode("latin-1")
+    tails: dict[bytes, tuple[int, int, bool]] = {}
+    position, end = 0, len(data)
+    while position + 72 <= end:
+        tag, length, start = data[position], data[position + 1], position + 2
+        if length >= 0x80:
+            length, start = length & 0x7F | data[start] << 7, start + 1
+        name_end = start + 2 + data[start + 1]
+        hash_start = name_end + 4
+        node_end = start + length
+        if (
+            tag not in (0x0A, 0x12)
+            or node_end > end
+            or hash_start + 64 > node_end
+            or data[start] != 0x0A
+            or data[start + 1] >= 0x80
+            or data[name_end] != 0x12
+            or text[name_end + 2 : hash_start] != "\n@"
+        ):
+            break
+        tail = data[hash_start + 64 : node_end]
+        known = tails.get(tail)
+        if known is None:
+            known = _decode_tail(tail)
+            if known is None:
+                break
+            tails[tail] = known
+        digest_length, size, is_executable = known
+        if data[name_end + 1] != digest_length:
+            break
+        name = text[start + 2 : name_end]
+        if not name.isascii():
+            name = data[start + 2 : name_end].decode()
+        digest = new(Digest, (text[hash_start : hash_start + 64], size))
+        if tag == 0x0A:
+            files.append(new(FileEntry, (name, digest, is_executable, None)))
+        elif is_executable:
+            break
+        else:
+            directories.append(new(DirectoryEntry, (name, digest)))
+        position = node_end
+    return files, directories, position
+
+
+def _decode_tail(tail: bytes) -> tuple[int, int, bool] | None:
+    """Of what follows the hash in a node: length of the digest, size, execute bit; None if it is unusual."""
+    is_executable = tail.endswith(b"\x20\x01")
+    size_field = tail[:-2] if is_executable else tail
+    if not size_field:
+        return 66, 0, is_executable
+    if size_field[0] != 0x10 or len(size_field) < 2:
+        return None
+    try:
+        size, size_end = _read_varint(size_field, 1)
+    except (IndexError, TreeDecodeError):
+        return None
+    return (66 + size_end, size, is_executable) if size_end == len(size_field) else None
 
 
 def _decode_file(data: bytes, position: int, end: int) -> FileEntry:

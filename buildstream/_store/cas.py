@@ -1,7 +1,7 @@
 """The content store of a cache directory: blobs, trees, and trees extracted to the host."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from .._exceptions import CASError
@@ -20,6 +20,7 @@ from .frozen import FrozenDirectory
 from .layout import StoreLayout, storage_errors
 from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
+from .placing import FilePlacer, Placement
 from .private_tree import PrivateFiles, extract_private
 from .sessions import Session, StoreLock
 from .stagedtrees import StagedTreesCache
@@ -95,6 +96,13 @@ class Cas:
     @heal.setter
     def heal(self, heal: Callable[[Digest], bool] | None) -> None:
         self._objects.heal = heal
+
+    def verify_on_use(self) -> None:
+        """Lets `contains_tree` be content with names, for who is about to read every file of the trees.
+
+        What is wrong with one is found then. Saves a system call for each file.
+        """
+        self._trees.verifies_on_use = True
 
     @property
     def stored_bytes(self) -> int:
@@ -238,6 +246,10 @@ class Cas:
             OSError: Another failure of the link.
         """
         return self._objects.try_link(entry.digest, path, executable=entry.is_executable)
+
+    def placer(self, stack: ExitStack, placement: Placement) -> FilePlacer:
+        """What makes the files of a tree; see FilePlacer."""
+        return FilePlacer(stack, self._objects, placement)
 
     def verify(self, digest: Digest) -> bool:
         """Whether the blob is present and its content right; the content is read once per process."""

@@ -2,17 +2,19 @@
 
 import os
 import stat
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import BinaryIO, cast
 
 from .._exceptions import CASError
 from .._model.digest import Digest
 from .._model.tree import FileEntry
+from .._utils_atomic import get_umask
 from ..utils import BST_ARBITRARY_TIMESTAMP
 from .cas import Cas
 from .extract import copy_content
 from .layout import storage_errors
 from .nodes import DirectoryNode, Tree
+from .placing import FilePlacer, Placement
 from .tarexport import add_tree_to_tar
 
 _NEW_FILE_MODE = 0o666  # the umask is taken off by the system
@@ -53,6 +55,16 @@ class _DirectoryExport:
         self._force = force
 
     def run(self, root_digest: Digest, root: str) -> None:
+        # where no link is possible, it is not tried for each file
+        self._hardlinks = self._hardlinks and os.stat(root).st_dev == os.stat(self._cas.directory).st_dev
+        with ExitStack() as stack:
+            self._run(root_digest, root, self._cas.placer(stack, self._placement()))
+
+    def _placement(self) -> Placement:
+        """How files are made where nothing can be in their way."""
+        return Placement(mask=get_umask(), mtime_ns=None, place=self._write_file)
+
+    def _run(self, root_digest: Digest, root: str, placer: FilePlacer) -> None:
         finished: list[tuple[str, int]] = []  # directories with a recorded time, parents first
         with storage_errors("check out into", root):
             waiting = [(root, root_digest, not os.listdir(root))]
@@ -60,8 +72,10 @@ class _DirectoryExport:
             path, digest, is_empty = waiting.pop()
             directory = self._cas.read_directory(digest)
             with storage_errors("check out", path):
-                for entry in directory.files:
-                    self._write_file(entry, f"{path}/{entry.name}", is_free=is_empty)
+                if not is_empty:
+                    for entry in directory.files:
+                        self._clear(f"{path}/{entry.name}")
+                self._add_files(placer, path, directory.files)
                 for name, target in directory.symlinks:
                     self._clear(f"{path}/{name}")
                     os.symlink(target, f"{path}/{name}")
@@ -70,16 +84,25 @@ class _DirectoryExport:
                     waiting.append((f"{path}/{name}", child, is_new))
             if directory.mtime_ns is not None:
                 finished.append((path, directory.mtime_ns))
+        placer.finish()
         for path, mtime_ns in reversed(finished):
             with storage_errors("check out", path):
                 os.utime(path, ns=(mtime_ns, mtime_ns))
 
-    def _write_file(self, entry: FileEntry, path: str, *, is_free: bool) -> None:
-        """Writes one file; IS_FREE tells that nothing can be in its way, which saves a look."""
-        if not is_free:
-            self._clear(path)
-        if self._hardlinks and entry.mtime_ns is None and self._cas.link(entry, path):
+    def _add_files(self, placer: FilePlacer, path: str, entries: tuple[FileEntry, ...]) -> None:
+        if not self._hardlinks:
+            placer.add(path, entries, links=False)
             return
+        placer.add(path, [entry for entry in entries if entry.mtime_ns is None], links=True)
+        placer.add(path, [entry for entry in entries if entry.mtime_ns is not None], links=False)
+
+    def _write_file(self, entry: FileEntry, path: str, links: bool) -> None:
+        """Writes one file, where nothing is in its way."""
+        with storage_errors("check out", path):
+            if not links or not self._cas.link(entry, path):
+                self._copy_file(entry, path)
+
+    def _copy_file(self, entry: FileEntry, path: str) -> None:
         is_small = entry.digest.size <= _READ_AT_ONCE_BYTES
         # what is read at once is verified on its way, without a second look at the file
         data = self._cas.read_bytes(entry.digest) if is_small else None

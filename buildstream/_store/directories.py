@@ -1,7 +1,7 @@
 """Directories of trees: read, decoded and kept, and which trees are complete."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .._exceptions import CASError
 from .._model.digest import Digest
@@ -26,6 +26,7 @@ class DirectoryStore:
         self._entry_count = 0  # in these
         self._complete: set[str] = set()  # hashes of trees that were seen to be complete
         self._claimed: set[str] = set()  # of those that stay so as long as the session lasts
+        self.verifies_on_use = False  # whether a tree that has all names is taken to be complete
 
     def add(self, directory: TreeDirectory) -> Digest:
         """Stores a directory, not what its entries refer to, and gives its digest."""
@@ -59,7 +60,9 @@ class DirectoryStore:
         if self._complete_trees.is_known(digest):
             self._complete.add(digest.hash)
             return True
-        return next(self._missing_blobs(digest, self._objects.contains, self._complete), None) is None
+        if self.verifies_on_use:
+            return self._has_all_names(digest)
+        return next(self._missing_blobs(digest, self._objects.lacking, self._complete), None) is None
 
     def note_stored(self, digest: Digest, hashes: frozenset[str], file_count: int) -> None:
         """Notes that the tree DIGEST has been stored in this session, and so is complete and claimed.
@@ -76,7 +79,25 @@ class DirectoryStore:
 
         What is not missing is claimed, so that the tree is complete once these are added.
         """
-        return list(dict.fromkeys(self._missing_blobs(digest, self._objects.claim, self._claimed)))
+        return list(dict.fromkeys(self._missing_blobs(digest, self._objects.unclaimed, self._claimed)))
+
+    def _has_all_names(self, digest: Digest) -> bool:
+        """Whether all directories of a tree can be read, and there is an object by the name of each file."""
+        visited: set[Digest] = set()
+        waiting = [digest]
+        while waiting:
+            current = waiting.pop()
+            if current in visited:
+                continue
+            visited.add(current)
+            try:
+                directory = self.read(current)
+            except CASError:  # missing, or damaged, and in quarantine now
+                return False
+            if not self._objects.are_listed([file.digest for file in directory.files]):
+                return False
+            waiting.extend(subdirectory.digest for subdirectory in directory.directories)
+        return True
 
     def forget_presence(self) -> None:
         """Forgets which trees were complete, after blobs were deleted."""
@@ -93,7 +114,7 @@ class DirectoryStore:
         self._entry_count += 1 + sum(map(len, directory[:3]))
 
     def _missing_blobs(
-        self, digest: Digest, contains: Callable[[Digest], bool], complete: set[str]
+        self, digest: Digest, missing_of: Callable[[Iterable[Digest]], list[Digest]], complete: set[str]
     ) -> Iterator[Digest]:
         """Yields missing blobs of a tree, perhaps several times.
 
@@ -108,7 +129,7 @@ class DirectoryStore:
             if current.hash in visited or current.hash in complete:
                 continue
             visited.add(current.hash)
-            if not contains(current):
+            if missing_of((current,)):
                 is_complete = False
                 yield current
                 continue
@@ -119,10 +140,9 @@ class DirectoryStore:
                 yield current
                 continue
             count += len(directory.files)
-            for file in directory.files:
-                if not contains(file.digest):
-                    is_complete = False
-                    yield file.digest
+            for blob in missing_of(file.digest for file in directory.files):
+                is_complete = False
+                yield blob
             waiting.extend(subdirectory.digest for subdirectory in directory.directories)
         if is_complete:
             complete |= visited

@@ -3,16 +3,20 @@
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from time import time_ns
 
 from .._model.digest import Digest
 from .._model.tree import FileEntry, TreeDirectory
 from .layout import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
 from .objects import ObjectStore
+from .placing import FilePlacer, Placement
 from .sessions import StoreLock
 from .trash import discard
 from .treecheck import is_tree_sound
+
+_MASK = 0o022  # gives new files the modes of objects
 
 
 class TreeExtractor:
@@ -114,33 +118,50 @@ class TreeExtractor:
         needs_chmod = stat.S_IMODE(os.lstat(root).st_mode) != DIRECTORY_MODE  # because of the umask
         linked: set[tuple[str, bool]] = set()  # objects that are part of this tree
         finished: list[tuple[str, int]] = []  # parents before children
-        waiting = [(root, digest)]
-        while waiting:
-            path, directory_digest = waiting.pop()
-            directory = self._read_directory(directory_digest)
-            for entry in directory.files:
-                self._place_file(entry, f"{path}/{entry.name}", linked)
-            for name, target in directory.symlinks:
-                os.symlink(target, f"{path}/{name}")
-                os.utime(f"{path}/{name}", ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
-            for name, child_digest in directory.directories:
-                os.mkdir(f"{path}/{name}", DIRECTORY_MODE)
-                waiting.append((f"{path}/{name}", child_digest))
-            finished.append((path, MTIME_NS if directory.mtime_ns is None else directory.mtime_ns))
+        with ExitStack() as stack:
+            placement = Placement(mask=_MASK, mtime_ns=MTIME_NS, place=self._place_file)
+            placer = FilePlacer(stack, self._objects, placement)
+            waiting = [(root, digest)]
+            while waiting:
+                path, directory_digest = waiting.pop()
+                directory = self._read_directory(directory_digest)
+                _add_files(placer, path, directory.files, linked)
+                for name, target in directory.symlinks:
+                    os.symlink(target, f"{path}/{name}")
+                    os.utime(f"{path}/{name}", ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
+                for name, child_digest in directory.directories:
+                    os.mkdir(f"{path}/{name}", DIRECTORY_MODE)
+                    waiting.append((f"{path}/{name}", child_digest))
+                finished.append((path, MTIME_NS if directory.mtime_ns is None else directory.mtime_ns))
+            placer.finish()
         for path, mtime_ns in reversed(finished):
             if needs_chmod:
                 os.chmod(path, DIRECTORY_MODE)
             os.utime(path, ns=(mtime_ns, mtime_ns))
 
-    def _place_file(self, entry: FileEntry, path: str, linked: set[tuple[str, bool]]) -> None:
-        key = (entry.digest.hash, entry.is_executable)
-        if entry.mtime_ns is None and entry.digest.size and key not in linked:
-            linked.add(key)
-            if self._objects.try_link(entry.digest, path, executable=entry.is_executable):
-                return
+    def _place_file(self, entry: FileEntry, path: str, links: bool) -> None:
+        if links and self._objects.try_link(entry.digest, path, executable=entry.is_executable):
+            return
         source = self._objects.object_path(entry.digest, executable=entry.is_executable)
         mode = EXECUTABLE_MODE if entry.is_executable else FILE_MODE
         copy_file(source, path, mode=mode, mtime_ns=MTIME_NS if entry.mtime_ns is None else entry.mtime_ns)
+
+
+def _add_files(
+    placer: FilePlacer, path: str, entries: Iterable[FileEntry], linked: set[tuple[str, bool]]
+) -> None:
+    """Has the files of one directory made: as links, as far as their objects are not part of the tree yet."""
+    links: list[FileEntry] = []
+    copies: list[FileEntry] = []
+    for entry in entries:
+        key = (entry.digest.hash, entry.is_executable)
+        if entry.mtime_ns is None and entry.digest.size and key not in linked:
+            linked.add(key)
+            links.append(entry)
+        else:
+            copies.append(entry)
+    placer.add(path, links, links=True)
+    placer.add(path, copies, links=False)
 
 
 def copy_file(source: str, target: str, *, mode: int, mtime_ns: int | None) -> os.stat_result:

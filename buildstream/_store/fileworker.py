@@ -1,4 +1,4 @@
-"""A program that hashes, stores, links and copies many small files; see `workers`.
+"""A program that looks at, hashes, stores, links and copies many small files; see `workers`.
 
 It runs as `python -I -S fileworker.py` and imports nothing of this package. Its working directory
 is that of the objects. Requests and answers are values in the format of `marshal`, each behind its
@@ -12,7 +12,9 @@ Each operation is one loop: calls between small functions would take longer than
 import errno
 import marshal
 import os
+import stat
 import sys
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -40,6 +42,34 @@ class FileWorker:
     def __init__(self, temporary: str, mtime_ns: int) -> None:
         self._temporary = temporary
         self._mtime_ns = mtime_ns
+
+    def scan(self, directory: str) -> tuple[list[str], bytes, list[tuple[str, int]]]:
+        """What is in a directory, without reading more of it than `stat` tells.
+
+        Returns:
+            The names of its entries but for directories; of these, mode, inode, size, modification and
+            change time, as an array of signed numbers of 8 bytes; and name and modification time of each
+            directory.
+        """
+        names: list[str] = []
+        facts: list[int] = []
+        directories: list[tuple[str, int]] = []
+        parent = os.open(directory, _DIRECTORY)
+        try:
+            with os.scandir(parent) as entries:
+                for entry in entries:
+                    try:
+                        mode, inode, _, _, _, _, size, _, _, _ = status = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    if stat.S_ISDIR(mode):
+                        directories.append((entry.name, status.st_mtime_ns))
+                    else:
+                        names.append(entry.name)
+                        facts += (mode, inode, size, status.st_mtime_ns, status.st_ctime_ns)
+        finally:
+            os.close(parent)
+        return names, array("q", facts).tobytes(), directories
 
     def hash(self, directory: str, names: Sequence[str], sizes: Sequence[int]) -> tuple[bytes, bytes]:
         """The hashes of the files called NAMES in DIRECTORY, if they still have these SIZES.
@@ -246,6 +276,7 @@ def main() -> None:
     os.chdir(objects)
     worker = FileWorker(temporary, mtime_ns)
     operations: dict[str, Callable[..., object]] = {
+        "scan": worker.scan,
         "hash": worker.hash,
         "store": worker.store,
         "link": worker.link,
@@ -257,7 +288,7 @@ def main() -> None:
         for arguments in parts:
             try:
                 answers.append(operation(*arguments))
-            except OSError:  # the directory can't be opened: the caller will say so
+            except (OSError, OverflowError):  # the directory can't be opened: the caller will say so
                 answers.append(None)
         send(1, marshal.dumps(answers))
 

@@ -60,9 +60,21 @@ class ObjectStore:
         """
         return digest == EMPTY_DIGEST or self._verifier.find(digest, executable=False) is not None
 
+    def lacking(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Those of DIGESTS that `contains` denies, in their order."""
+        return [digest for digest in self._verifier.unusual(digests) if not self.contains(digest)]
+
+    def unclaimed(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Those of DIGESTS that `claim` denies, in their order; the others are claimed."""
+        return [digest for digest in digests if not self.claim(digest)]
+
     def absent(self, digests: Iterable[Digest]) -> list[Digest]:
         """Those of DIGESTS that are not there; much cheaper than `contains` for each of many."""
         return self._absence.absent(digests)
+
+    def are_listed(self, digests: Iterable[Digest]) -> bool:
+        """Whether there are objects by these names, whatever their content may be."""
+        return self._absence.are_listed(digests)
 
     def object_path(self, digest: Digest, *, executable: bool = False) -> str:
         """The path of a file with the content of DIGEST, never to be written to.

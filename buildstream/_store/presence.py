@@ -51,6 +51,22 @@ class AbsenceIndex:
         absent = set(unlisted) - self._stored(unlisted)
         return [digest for digest in asked if digest in absent or not self._contains(digest)]
 
+    def are_listed(self, digests: Iterable[Digest]) -> bool:
+        """Whether there are objects by these names, whatever their content may be."""
+        unlisted: list[Digest] = []
+        listed = self._listed
+        for digest in digests:
+            name = digest.hash
+            names = listed.get(name[:2])
+            if names is None:
+                names = self._list(name[:2])
+            if names is None:
+                if not self._contains(digest):
+                    return False
+            elif name[2:] not in names and digest != EMPTY_DIGEST:
+                unlisted.append(digest)
+        return self._stored(unlisted).issuperset(unlisted)
+
     def _list(self, prefix: str) -> frozenset[str] | None:
         """The objects of a directory; None as long as it is not worth listing it."""
         asked = self._asked.get(prefix, 0) + 1  # more or less: others may ask at the same time

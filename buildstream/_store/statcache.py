@@ -12,14 +12,13 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from .._dataclass import dataclass
 from .._model.digest import Digest, digest_from_bytes
 from .._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, TreeDirectory, encode_directory
 from .capture import capture_directory
+from .hostscan import HostDirectory, HostScan
 from .layout import cas_error
 from .manyfiles import Files, ManyFiles
 from .objects import ObjectStore
@@ -29,7 +28,6 @@ from .seentrees import (
     UNSETTLED,
     Facts,
     SeenDirectory,
-    facts_of,
     joined,
     known_hashes,
     load_seen,
@@ -43,6 +41,8 @@ from .statrecords import is_settled
 # trees of which nothing is kept
 _SMALL_COUNT = 8
 _SMALL_BYTES = 64 * 1024
+# what is kept of trees that are so large that workers look at them: at 5,000 files
+_LARGE_FACTS_BYTES = 200_000
 
 
 class DigestedTree(NamedTuple):
@@ -112,21 +112,6 @@ def _record_path(records: str, path: str, *, mtimes: bool) -> str:
     return os.path.join(records, hashlib.sha256(os.fsencode(text)).hexdigest())
 
 
-@dataclass(slots=True)
-class _Found:
-    """A directory as it is now."""
-
-    path: str
-    parent: int  # position of the parent; -1 at the top
-    place: int  # position among the directories of the parent
-    mtime_ns: int | None
-    names: list[str]  # of all entries that are no directories
-    facts: bytes
-    directories: list[str]
-    files: Files | None = None  # if some entries are not known
-    is_missing: bool = False  # in the store, and perhaps all that is below
-
-
 class _Look:
     """One look at a tree: stat everything, read what changed, encode directories in which something did.
 
@@ -150,14 +135,16 @@ class _Look:
 
     def run(self, path: str, objects: ObjectStore, many: ManyFiles) -> DigestedTree:
         self._started_ns = time.time_ns()
-        found: list[_Found] = []
+        scan = HostScan(path, mtimes=self._mtimes)
+        found = scan.found
         begun = count = 0
         is_kept = False
-        for directory in _scan(path, mtimes=self._mtimes):
-            found.append(directory)
+        for directory in scan.run():
             count += len(directory.names)
             if not is_kept and count > _SMALL_COUNT:
                 is_kept, self._before = True, load_seen(self._record)
+                if sum(len(seen.facts) for seen in self._before.values()) >= _LARGE_FACTS_BYTES:
+                    scan.run_with(objects.workers)
             if is_kept:  # while others are read already, the scan goes on
                 self._begin_all(found, begun, path, many)
                 begun = len(found)
@@ -170,13 +157,13 @@ class _Look:
             save_seen(self._record, self._after)
         return tree
 
-    def _begin_all(self, found: list[_Found], begun: int, top: str, many: ManyFiles) -> None:
+    def _begin_all(self, found: list[HostDirectory], begun: int, top: str, many: ManyFiles) -> None:
         for directory in found[begun:]:
             parent = directory.parent
             directory.is_missing = found[parent].is_missing if parent >= 0 else self._misses_all
             self._begin(directory, top, many)
 
-    def _begin(self, directory: _Found, top: str, many: ManyFiles) -> None:
+    def _begin(self, directory: HostDirectory, top: str, many: ManyFiles) -> None:
         """Has those files of DIRECTORY read that have changed, or are missing."""
         before = self._before.get(directory.path[len(top) :])
         if before is not None:
@@ -208,7 +195,7 @@ class _Look:
         if files.numbers:
             many.add(files)
 
-    def _encode_all(self, found: list[_Found], top: str, objects: ObjectStore | None) -> DigestedTree:
+    def _encode_all(self, found: list[HostDirectory], top: str, objects: ObjectStore | None) -> DigestedTree:
         """The whole tree; its directories are stored in OBJECTS, unless that is None."""
         children = [[("", "", 0)] * len(directory.directories) for directory in found]
         digest: Digest | None = None
@@ -228,7 +215,7 @@ class _Look:
 
     def _remember(
         self,
-        directory: _Found,
+        directory: HostDirectory,
         relative: str,
         children: tuple[tuple[str, str, int], ...],
         objects: ObjectStore | None,
@@ -301,51 +288,14 @@ class _Look:
         return is_settled(max(mtime_ns, ctime_ns), ctime_ns, self._started_ns)
 
 
-def _known_files(directory: _Found, before: SeenDirectory | None) -> Files:
+def _known_files(directory: HostDirectory, before: SeenDirectory | None) -> Files:
     """The files of a directory of which all were known BEFORE."""
     assert before is not None, "something is known"
     facts = split_facts(directory.facts)
     return Files(directory.path, directory.names, facts, bytearray(before.contents))
 
 
-def _scan(path: str, *, mtimes: bool) -> Iterator[_Found]:
-    """The directory at PATH and all below it, parents before children."""
-    waiting: list[tuple[str, int, int, int | None]] = [(path, -1, 0, None)]
-    position = 0
-    while position < len(waiting):
-        directory, parent, place, mtime_ns = waiting[position]
-        names: list[str] = []
-        all_facts: list[int] = []
-        directories: list[str] = []
-        # by descriptor, so that no path is looked up again for each entry
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            with os.scandir(descriptor) as entries:
-                for entry in entries:
-                    try:
-                        facts = facts_of(entry.stat(follow_symlinks=False))
-                    except FileNotFoundError:
-                        continue
-                    if stat.S_ISDIR(facts[0]):
-                        time_ns = facts[3] // 1000 * 1000 if mtimes else None
-                        waiting.append((f"{directory}/{entry.name}", position, len(directories), time_ns))
-                        directories.append(entry.name)
-                    else:
-                        names.append(entry.name)
-                        all_facts += facts
-        except OSError as error:
-            error.filename = directory
-            raise
-        finally:
-            os.close(descriptor)
-        for name in (*names, *directories):
-            if not name.isascii():
-                check_utf8(name, f"{directory}/{name}")
-        yield _Found(directory, parent, place, mtime_ns, names, packed(all_facts), directories)
-        position += 1
-
-
-def _is_small(found: list[_Found]) -> bool:
+def _is_small(found: list[HostDirectory]) -> bool:
     """Whether to read everything takes no longer than to look up what was kept of it."""
     sizes = [facts[2] for directory in found for facts in split_facts(directory.facts)]
     return len(sizes) <= _SMALL_COUNT and sum(sizes) <= _SMALL_BYTES

@@ -61,6 +61,27 @@ class ObjectVerifier:
                 return path
         return None
 
+    def unusual(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Those of DIGESTS for which there is no plain object that looks right; the others are present.
+
+        One system call for each, and little else: most digests that are asked for are those of trees
+        that are complete.
+        """
+        if self._corrupt:
+            return list(digests)
+        objects, lstat = self._layout.objects, os.lstat
+        found: list[Digest] = []
+        for digest in digests:
+            name, size = digest
+            try:
+                status = lstat(f"{objects}/{name[:2]}/{name[2:]}")
+            except OSError:
+                found.append(digest)
+                continue
+            if status.st_size != size or status.st_mtime_ns != MTIME_NS:
+                found.append(digest)
+        return found
+
     def is_present(self, path: str, digest: Digest) -> bool:
         """Whether there is an object at PATH that looks right; one that does not goes into quarantine."""
         try:

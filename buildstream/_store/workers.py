@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from signal import SIGKILL
 from threading import Lock
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from .fileworker import receive, send
 from .layout import MTIME_NS, StoreLayout
@@ -28,6 +28,7 @@ _PROGRAM = os.path.join(os.path.dirname(__file__), "fileworker.py")
 _MOST_FILES = 400
 _MOST_BYTES = 4 << 20
 
+_T = TypeVar("_T")
 Arguments = tuple[Any, ...]  # of an operation
 Done = Callable[[Any], None]  # told what an operation gave, None if it was not done
 
@@ -140,10 +141,10 @@ class Size(NamedTuple):
     bytes: int
 
 
-def slices(numbers: list[int]) -> Iterator[list[int]]:
-    """NUMBERS in parts that are small enough for one request."""
-    for start in range(0, len(numbers), _MOST_FILES):
-        yield numbers[start : start + _MOST_FILES]
+def slices(files: list[_T]) -> Iterator[list[_T]]:
+    """FILES in parts that are small enough for one request."""
+    for start in range(0, len(files), _MOST_FILES):
+        yield files[start : start + _MOST_FILES]
 
 
 class Group:

@@ -1,6 +1,7 @@
 """Many files, which several processes read and write: the result is that of one, whatever happens."""
 
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from buildstream._exceptions import CASError
 from buildstream._model.digest import Digest, digest_from_bytes
 from buildstream._store.cas import Cas
+from buildstream._store.checkout import export_directory
 from buildstream._store.layout import StoreLayout
 from buildstream._store.usage import StoreLimits
 from buildstream._store.workers import WORTHWHILE, Size, Workers
@@ -128,6 +130,31 @@ def test_missing_directory_stands_for_all_below(tree: Path, cas: Cas, expected: 
     assert cas.missing_blobs(expected) == []
 
 
+def test_large_tree_is_looked_at_by_workers(tmp_path: Path, cas: Cas) -> None:
+    top = tmp_path / "large"
+    for number in range(5200):
+        path = top / f"d{number % 40}" / "sub" / f"f{number}"
+        if number < 40:
+            path.parent.mkdir(parents=True)
+        path.touch()
+    settle(top)
+    first = cas.digest_directory(str(top))
+    started_workers(cas)
+    assert Cas(cas.directory).digest_directory(str(top)) == cas.digest_directory(str(top)) == first
+    (top / "d3" / "sub" / "f3").write_text("changed")
+    (top / "d4" / "new" / "deep").mkdir(parents=True)
+    (top / "d4" / "new" / "deep" / "link").symlink_to("nowhere")
+    (top / "d5" / "sub" / "f5").chmod(0o755)
+    (top / "d6" / "sub" / "f6").unlink()
+    for mtimes in (False, True):
+        expected = cas.import_directory(str(top), mtimes=mtimes)
+        assert cas.digest_directory(str(top), mtimes=mtimes) == expected
+        assert cas.digest_directory(str(top), mtimes=mtimes) == expected
+    Path(os.fsdecode(os.fsencode(top / "d7") + b"/\xff")).touch()
+    with pytest.raises(CASError, match="is not valid UTF-8"):
+        cas.digest_directory(str(top))
+
+
 def settle(tree: Path) -> None:
     """Waits until nothing of TREE has been changed lately, so that what is seen of it is kept."""
     newest_ns = max(path.lstat().st_ctime_ns for path in tree.rglob("*"))
@@ -199,6 +226,155 @@ def test_interrupt_ends_workers_and_leaves_nothing_unfinished(tree: Path, cas: C
     assert set(workers).isdisjoint(children())
     assert os.listdir(cas.incoming_directory) == []
     assert cas.store_directory(str(tree)) == expected
+
+
+# --- Writing
+
+
+@pytest.fixture
+def stored(tree: Path, cas: Cas) -> Digest:
+    """The tree in the store."""
+    return cas.store_directory(str(tree))
+
+
+def content_of(top: Path) -> dict[str, tuple[int, bytes]]:
+    """Mode and content of all files below TOP, by relative path."""
+    return {
+        str(path.relative_to(top)): (path.stat().st_mode & 0o777, path.read_bytes())
+        for path in top.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+@pytest.mark.parametrize("hardlinks", [False, True])
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_check_out(tmp_path: Path, cas: Cas, stored: Digest, hardlinks: bool, umask: int) -> None:
+    out = tmp_path / "out"
+    previous = os.umask(umask)
+    try:
+        export_directory(cas, stored, str(out), hardlinks=hardlinks)
+    finally:
+        os.umask(previous)
+    found = content_of(out)
+    assert len(found) == _COUNT + 6  # all but the link
+    for name, executable in (("d3/f3", False), ("program", True), ("large", False)):
+        mode, content = found[name]
+        assert content == cas.read_bytes(digest_from_bytes(content))
+        plain = 0o755 if executable else 0o644
+        assert mode == (plain if hardlinks else (0o777 if executable else 0o666) & ~umask)
+    assert (out / "link").readlink() == Path("empty")
+    assert (out / "d3" / "f3").stat().st_nlink == (2 if hardlinks else 1)
+    assert cas.store_directory(str(out)) == stored
+
+
+def test_check_out_keeps_recorded_times(tmp_path: Path, tree: Path, cas: Cas) -> None:
+    for path in tree.rglob("f*"):
+        os.utime(path, ns=(0, 1425445567_123456_000))
+    export_directory(cas, cas.store_directory(str(tree), mtimes=True), str(tmp_path / "out"))
+    times = {path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("f*")}
+    assert times == {1425445567_123456_000}
+
+
+def test_files_of_an_extracted_tree_are_not_links_of_each_other(cas: Cas, tmp_path: Path) -> None:
+    top = tmp_path / "same"
+    top.mkdir()
+    for number in range(2 * WORTHWHILE):
+        (top / str(number)).write_text(f"{number % WORTHWHILE}")
+    tree = Path(cas.extracted_tree(cas.store_directory(str(top))))
+    assert len({path.stat().st_ino for path in tree.iterdir()}) == 2 * WORTHWHILE
+    assert {(path.stat().st_mode, path.stat().st_mtime_ns) for path in tree.iterdir()} == {
+        (0o100644, 1321009871_000_000_000)
+    }
+
+
+@pytest.mark.parametrize("hardlinks", [False, True])
+def test_damaged_object_is_never_delivered(tmp_path: Path, cas: Cas, stored: Digest, hardlinks: bool) -> None:
+    path = Path(cas.object_path(digest_from_bytes(b"content 77")))
+    damage(path)
+    again = Cas(cas.directory)
+    with pytest.raises(CASError) as caught:
+        export_directory(again, stored, str(tmp_path / "out"), hardlinks=hardlinks)
+    again.close()
+    assert caught.value.reason == "corrupt-blob"
+    assert not list((tmp_path / "out").rglob("f77"))
+    assert not path.exists()  # it is in quarantine
+
+
+@pytest.mark.parametrize("hardlinks", [False, True])
+def test_damaged_object_is_healed(tmp_path: Path, cas: Cas, stored: Digest, hardlinks: bool) -> None:
+    damage(Path(cas.object_path(digest_from_bytes(b"content 77"))))
+    again = Cas(cas.directory)
+
+    def heal(digest: Digest) -> bool:
+        again.insert(digest, b"content 77")
+        return True
+
+    again.heal = heal
+    export_directory(again, stored, str(tmp_path / "out"), hardlinks=hardlinks)
+    again.close()
+    assert (tmp_path / "out" / "d17" / "f77").read_text() == "content 77"
+
+
+def damage(path: Path) -> None:
+    """Flips a bit behind the back of the store."""
+    status = path.stat()
+    data = path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_object_that_is_written_to_through_a_link_is_found(tmp_path: Path, cas: Cas, stored: Digest) -> None:
+    out = tmp_path / "out"
+    export_directory(cas, stored, str(out), hardlinks=True)
+    with (out / "d3" / "f3").open("r+") as file:
+        file.write("CONTENT")  # of the same size
+    again = Cas(cas.directory)
+    assert again.missing_blobs(stored) == [digest_from_bytes(b"content 3")]
+    with pytest.raises(CASError):
+        export_directory(again, stored, str(tmp_path / "again"), hardlinks=True)
+    again.close()
+    assert not (tmp_path / "again" / "d3" / "f3").exists()
+
+
+@pytest.mark.parametrize("hardlinks", [False, True])
+def test_workers_that_are_killed_while_they_write(
+    tmp_path: Path, cas: Cas, stored: Digest, hardlinks: bool
+) -> None:
+    workers = started_workers(cas)
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    out = tmp_path / "out"
+    thread = threading.Thread(target=lambda: export_directory(cas, stored, str(out), hardlinks=hardlinks))
+    thread.start()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    thread.join()
+    assert cas.store_directory(str(out)) == stored
+
+
+def test_form_of_an_object_that_is_not_there_is_made(tmp_path: Path, cas: Cas) -> None:
+    top = tmp_path / "programs"
+    top.mkdir()
+    for number in range(WORTHWHILE):
+        (top / str(number)).write_text(f"{number}")
+    plain = cas.store_directory(str(top))
+    for path in top.iterdir():
+        path.chmod(0o755)
+    programs = cas.store_directory(str(top))
+    assert programs != plain
+    export_directory(cas, programs, str(tmp_path / "out"), hardlinks=True)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o755}
+
+
+def test_full_directory_is_refused_unless_forced(tmp_path: Path, cas: Cas, stored: Digest) -> None:
+    (tmp_path / "out" / "d3").mkdir(parents=True)
+    (tmp_path / "out" / "d3" / "f3").write_text("mine")
+    with pytest.raises(CASError, match="there is a file already"):
+        export_directory(cas, stored, str(tmp_path / "out"))
+    assert (tmp_path / "out" / "d3" / "f3").read_text() == "mine"
+    shutil.rmtree(tmp_path / "out" / "d4", ignore_errors=True)
+    export_directory(cas, stored, str(tmp_path / "out"), force=True)
+    assert cas.store_directory(str(tmp_path / "out")) == stored
 
 
 def test_workers_end_with_the_store(tree: Path, cas: Cas) -> None:

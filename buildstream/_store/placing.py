@@ -1,0 +1,139 @@
+"""Making the files of trees on the host: many of them by workers, as links of objects or copies."""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import NamedTuple
+
+from .._dataclass import dataclass
+from .._model.tree import FileEntry
+from .fileworker import LEFT
+from .objects import ObjectStore
+from .workers import WORTHWHILE, Group, Size, slices
+
+# Larger files take the time of the system, not of the interpreter, and may be shared by the file system.
+_MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How files are made.
+
+    Attributes:
+        mask: The umask, which is taken off the modes of copies.
+        mtime_ns: The modification time of copies for which none is recorded; None for the present one.
+        place: Makes a file at a path, as a link if that is asked for and possible, and verifies what it
+            is made of.
+    """
+
+    mask: int
+    mtime_ns: int | None
+    place: Callable[[FileEntry, str, bool], None]
+
+
+class _Files(NamedTuple):
+    """Files of one directory."""
+
+    directory: str  # path
+    entries: list[FileEntry]
+    are_links: bool
+
+
+class FilePlacer:
+    """Makes files: few in this process, many with workers.
+
+    Args:
+        stack: To be left at the end, or before: that ends what is not finished.
+        objects: What files are made of.
+        placement: How.
+    """
+
+    def __init__(self, stack: ExitStack, objects: ObjectStore, placement: Placement) -> None:
+        self._stack = stack
+        self._objects = objects
+        self._placement = placement
+        self._count = 0
+        self._group: Group | None = None
+        self._waiting: list[_Files] = []
+        self._left: list[_Files] = []
+
+    def add(self, directory: str, entries: Sequence[FileEntry], *, links: bool) -> None:
+        """Has the files ENTRIES made in DIRECTORY, where nothing has these names, now or later.
+
+        Args:
+            directory: A path.
+            entries: Without recorded time if they are to be links.
+            links: Whether they become links of objects.
+        """
+        if not entries:
+            return
+        self._count += len(entries)
+        self._waiting.append(_Files(directory, list(entries), links))
+        if self._count < WORTHWHILE:
+            return
+        if self._group is None:
+            self._group = self._stack.enter_context(self._objects.workers.borrowed())
+        if self._group is None:
+            return
+        for files in self._waiting:
+            self._submit(self._group, files)
+        self._waiting.clear()
+
+    def finish(self) -> None:
+        """Makes what is left; after it, all files are there.
+
+        Raises:
+            CASError: A blob is missing or corrupt.
+            OSError: A file can't be made.
+        """
+        if self._group is not None:
+            self._group.finish()
+        for directory, entries, are_links in self._left + self._waiting:
+            for entry in entries:
+                self._placement.place(entry, f"{directory}/{entry.name}", are_links)
+
+    def _submit(self, group: Group, files: _Files) -> None:
+        """Has workers make FILES, as far as they are small."""
+        directory, entries, are_links = files
+        small = [entry for entry in entries if 0 < entry.digest.size <= _MOST_BYTES]
+        if len(small) < len(entries):
+            others = [entry for entry in entries if not 0 < entry.digest.size <= _MOST_BYTES]
+            self._left.append(_Files(directory, others, are_links))
+        for part in slices(small):
+            size = Size(len(part), sum(entry.digest.size for entry in part))
+            done = partial(self._take, _Files(directory, part, are_links))
+            if are_links:
+                links = [(entry.name, _object_name(entry), entry.digest.size) for entry in part]
+                group.submit("link", (directory, links), size, done)
+            else:
+                group.submit("copy", (directory, self._placement.mask, self._copies(part)), size, done)
+
+    def _copies(self, entries: Sequence[FileEntry]) -> list[tuple[str, str, int, int | None]]:
+        default_ns = self._placement.mtime_ns
+        return [
+            (
+                entry.name,
+                _object_name(entry),
+                entry.digest.size,
+                default_ns if entry.mtime_ns is None else entry.mtime_ns,
+            )
+            for entry in entries
+        ]
+
+    def _take(self, files: _Files, states: bytes | None) -> None:
+        """Notes what a worker has left to do of FILES."""
+        if states is None:
+            for entry in files.entries:  # some of which it may have made before it died
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{files.directory}/{entry.name}")
+            self._left.append(files)
+        elif LEFT in states:
+            left = [entry for entry, state in zip(files.entries, states, strict=True) if state == LEFT]
+            self._left.append(files._replace(entries=left))
+
+
+def _object_name(entry: FileEntry) -> str:
+    """The object for ENTRY, relative to the directory of objects."""
+    name = entry.digest.hash
+    return f"{name[:2]}/{name[2:]}.x" if entry.is_executable else f"{name[:2]}/{name[2:]}"
