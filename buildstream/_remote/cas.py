@@ -47,19 +47,23 @@ class CasClient:
         self, channel: Channel, capabilities: StorageCapabilities, *, compresses: bool | None = None
     ) -> None:
         from .._protos.build.bazel.remote.execution.v2 import remote_execution_pb2
-        from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2_grpc import (
-            ContentAddressableStorageStub,
-        )
 
         self.channel = channel
         self.capabilities = capabilities
         self._protos = remote_execution_pb2
         self._zstd = remote_execution_pb2.Compressor.ZSTD
-        self._storage = ContentAddressableStorageStub(channel.stub_channel)
         # as they are on the wire: for many small blobs, messages cost more than what they are about
         self._batch_read = channel.stub_channel.unary_unary(f"/{_SERVICE}/BatchReadBlobs")
-        self._batch_update = channel.stub_channel.unary_unary(f"/{_SERVICE}/BatchUpdateBlobs")
-        self._instance = remote_execution_pb2.BatchReadBlobsRequest(
+        self._find_missing = channel.stub_channel.unary_unary(
+            f"/{_SERVICE}/FindMissingBlobs",
+            response_deserializer=remote_execution_pb2.FindMissingBlobsResponse.FromString,
+        )
+        self._batch_update = channel.stub_channel.unary_unary(
+            f"/{_SERVICE}/BatchUpdateBlobs",
+            response_deserializer=remote_execution_pb2.BatchUpdateBlobsResponse.FromString,
+        )
+        # what requests begin with: the field instance_name is the first of all
+        self.prefix = remote_execution_pb2.BatchReadBlobsRequest(
             instance_name=channel.instance_name
         ).SerializeToString()
         is_compressing = not channel.is_local if compresses is None else compresses
@@ -71,6 +75,11 @@ class CasClient:
     def largest_in_batch(self) -> int:
         """The size in bytes of the largest blob that may be sent in a batch."""
         return self.capabilities.batch_limit_bytes - _OVERHEAD_BYTES
+
+    @property
+    def compresses(self) -> bool:
+        """Whether blobs are compressed in batches that are sent."""
+        return self._updates_zstd
 
     @property
     def is_compressed(self) -> bool:
@@ -86,11 +95,9 @@ class CasClient:
         asked = list(dict.fromkeys(digests))
         missing: set[Digest] = set()
         for start in range(0, len(asked), _DIGESTS_PER_REQUEST):
-            request = self._protos.FindMissingBlobsRequest(
-                instance_name=self.channel.instance_name,
-                blob_digests=map(self._message, asked[start : start + _DIGESTS_PER_REQUEST]),
-            )
-            answer = self.channel.call(self._storage.FindMissingBlobs, request, cancellation)
+            parts = [self.prefix]
+            parts += map(encode_digest_field, asked[start : start + _DIGESTS_PER_REQUEST])
+            answer = self.channel.call(self._find_missing, b"".join(parts), cancellation)
             missing.update(_digest(found) for found in answer.missing_blob_digests)
         return missing.intersection(asked)
 
@@ -102,7 +109,7 @@ class CasClient:
         Raises:
             RemoteError: The call failed.
         """
-        parts = [self._instance]
+        parts = [self.prefix]
         parts += map(encode_digest_field, digests)
         if self._reads_zstd:
             parts.append(_ACCEPTS_ZSTD)
@@ -151,7 +158,7 @@ class CasClient:
         Raises:
             RemoteError: Not all were taken.
         """
-        request = self._protos.BatchUpdateBlobsRequest(instance_name=self.channel.instance_name)
+        request = self._protos.BatchUpdateBlobsRequest.FromString(self.prefix)
         for digest, data in blobs:
             part = request.requests.add(digest=self._message(digest), data=data)
             if self._updates_zstd and len(data) >= WORTH_COMPRESSING_BYTES:
@@ -159,10 +166,19 @@ class CasClient:
                 if len(smaller) < len(data):
                     part.data, part.compressor = smaller, self._zstd
 
+        self.write_message(request.SerializeToString(), [digest for digest, _ in blobs], cancellation)
+
+    def write_message(self, message: bytes, digests: Sequence[Digest], cancellation: Cancellation) -> None:
+        """Uploads the blobs DIGESTS, all of which are in MESSAGE, an encoded BatchUpdateBlobsRequest.
+
+        Raises:
+            RemoteError: Not all were taken.
+        """
+
         def attempt() -> None:
-            answer = self.channel.call_once(self._storage.BatchUpdateBlobs, request, cancellation)
+            answer = self.channel.call_once(self._batch_update, message, cancellation)
             codes = {_digest(response.digest): response.status for response in answer.responses}
-            for digest, _ in blobs:
+            for digest in digests:
                 status = codes.get(digest)
                 if status is None:
                     raise RemoteError(f"The server did not confirm blob {digest}", Failure.TRANSIENT)

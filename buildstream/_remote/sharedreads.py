@@ -23,8 +23,6 @@ from .retry import Cancellation
 from .tally import Tally
 
 _WIDTH = 6  # calls at a time, of all transfers together
-# blobs asked for in all: with fewer, starting processes takes longer than they save
-_WORTHWHILE = 2_000
 _TELL_S = 1.0  # how often a transfer that waits looks whether it is time for a report
 
 
@@ -93,7 +91,6 @@ class SharedReads:
         self._queue: deque[Digest] = deque()
         self._idle: dict[_Transfer, None] = {}  # those that wait, in order: they can do a call
         self._calls = 0
-        self._asked = 0  # blobs since the program runs
 
     def fetch(self, wanted: Mapping[Digest, bool], cancellation: Cancellation, tally: Tally) -> Lacking:
         """Makes blobs that fit into a batch present; the values tell whether they are executable.
@@ -112,7 +109,6 @@ class SharedReads:
             self._executable.update(digest.hash for digest in fresh if wanted[digest])
             self._wanted.update(dict.fromkeys(fresh, transfer))
             self._queue.extend(fresh)
-            self._asked += len(wanted)
         cancellation.add(transfer)
         try:
             while self._work_or_wait(transfer, cancellation):
@@ -167,7 +163,7 @@ class SharedReads:
             CASError: There is no room.
         """
         message = self._client.read_message(batch, cancellation)
-        if self._asked < _WORTHWHILE or self._client.is_compressed:
+        if self._client.is_compressed:
             return self._store_here(message, batch)
         with self._lock:
             executable = {digest.hash for digest in batch if digest.hash in self._executable}

@@ -21,16 +21,24 @@ _UNDERSTOOD_OTHERWISE = ("OUT_OF_RANGE", "INVALID_ARGUMENT", "UNIMPLEMENTED")
 # After an interruption a blob is asked for in pieces. What a broken connection still held is lost: of a
 # stream without a limit that can be a mebibyte or more, as servers send messages of that size and the
 # transport takes in more than is read.
-_PIECE_BYTES = 128 << 10
+_SMALLEST_PIECE_BYTES = 128 << 10
+_MOST_PIECES = 1024  # so that a hundred interruptions cost less than a tenth of any blob, and pieces are few
 _GROWS_AFTER_BYTES = 8 << 20  # without an interruption; then pieces are twice as large
 _LARGEST_PIECE_BYTES = 4 << 20  # of more than that, all at once
 
 
 class _Pieces:
-    """How much of a blob is asked for at once."""
+    """How much of a blob is asked for at once.
 
-    def __init__(self) -> None:
+    Args:
+        size_bytes: Of the blob.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
         self.limit_bytes = 0  # 0: all that is left
+        self._smallest_bytes = min(
+            max(size_bytes // _MOST_PIECES, _SMALLEST_PIECE_BYTES), _LARGEST_PIECE_BYTES
+        )
         self._unbroken_bytes = 0
         self._are_understood = True
 
@@ -47,7 +55,7 @@ class _Pieces:
         """There was an interruption."""
         self._unbroken_bytes = 0
         if self._are_understood:
-            self.limit_bytes = _PIECE_BYTES
+            self.limit_bytes = self._smallest_bytes
 
     def give_up(self) -> bool:
         """Asks for no more pieces; gives whether any were asked for."""
@@ -118,7 +126,7 @@ class StreamClient:
             RemoteError: It did not come; with Failure.MISSING if the server does not have it.
             CASError: More came than the blob has, or the disk refuses.
         """
-        pieces = _Pieces()
+        pieces = _Pieces(digest.size)
 
         def attempt() -> None:
             while incoming.size_bytes < digest.size:

@@ -64,8 +64,17 @@ class Uploader:
         return wanted
 
     def _batch(self, batch: Sequence[Digest]) -> None:
-        blobs = [(digest, self._cas.read_bytes(digest)) for digest in batch]
-        self._client.write_batch(blobs, self._cancellation)
+        loaded = None if self._client.compresses else self._cas.load_batch(self._client.prefix, batch)
+        rest = batch
+        if loaded is not None:
+            message, rest = loaded  # what it left out is read here: it is healed, or an error
+            left = set(rest)
+            sent = [digest for digest in batch if digest not in left]
+            if sent:
+                self._client.write_message(message, sent, self._cancellation)
+        if rest:
+            blobs = [(digest, self._cas.read_bytes(digest)) for digest in rest]
+            self._client.write_batch(blobs, self._cancellation)
         self._tally.add(sum(digest.size for digest in batch), len(batch))
 
     def _stream(self, digest: Digest) -> None:

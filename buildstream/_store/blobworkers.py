@@ -10,7 +10,7 @@ import fcntl
 import marshal
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .._exceptions import CASError
 
 _MOST_PROCESSES = 4
+_WORTHWHILE = 2_000  # blobs; with fewer, starting processes takes longer than they save
 _PIPE_BYTES = 1 << 20  # as much as an ordinary user may have
 _PROGRAM = os.path.join(os.path.dirname(__file__), "blobworker.py")
 _NOT_FOUND = 5
@@ -63,9 +64,12 @@ class BlobWorkers:
     Args:
         layout: Of the store.
         count: Of processes; by default as many as there are processors, none if there is only one.
+        worthwhile: How many blobs the callers handle, all together, before processes are started.
     """
 
-    def __init__(self, layout: StoreLayout, count: int | None = None) -> None:
+    def __init__(
+        self, layout: StoreLayout, count: int | None = None, *, worthwhile: int = _WORTHWHILE
+    ) -> None:
         self._layout = layout
         self._lock = Lock()
         self._free: SimpleQueue[Popen[bytes] | None] = SimpleQueue()
@@ -74,12 +78,23 @@ class BlobWorkers:
             processors = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
             count = processors if processors > 1 else 0
         self._most = count if sys.executable else 0
+        self._unworthy = worthwhile  # blobs left until there are processes
 
-    def store(self, message: bytes, wanted: Sequence[Digest], executable: set[str]) -> StoredBatch | None:
+    def store(
+        self,
+        message: bytes,
+        wanted: Sequence[Digest],
+        executable: set[str],
+        begin: Callable[[], None] = lambda: None,
+    ) -> StoredBatch | None:
         """Stores those of the blobs WANTED that are in MESSAGE, an encoded BatchReadBlobsResponse.
 
-        Those with a hash in EXECUTABLE get that bit. None if the caller has to do it.
+        Those with a hash in EXECUTABLE get that bit. BEGIN is called first, if it is done here; it may
+        end it by raising. None if the caller has to do it.
         """
+        if not self._is_worthwhile(len(wanted)):
+            return None
+        begin()
         answer = self._ask(("store", message, list(map(tuple, wanted)), executable))
         if not isinstance(answer, tuple):
             return None
@@ -95,12 +110,14 @@ class BlobWorkers:
             None if error is None else cas_error("write", error[1], _os_error(error[0])),
         )
 
-    def load(self, prefix: bytes, wanted: Iterable[Digest]) -> tuple[bytes, list[Digest]] | None:
+    def load(self, prefix: bytes, wanted: Sequence[Digest]) -> tuple[bytes, list[Digest]] | None:
         """An encoded BatchUpdateBlobsRequest that begins with PREFIX and has the blobs WANTED.
 
         Beside it come those left out, as they are not in the store, or damaged. None if the caller has to
         do it.
         """
+        if not self._is_worthwhile(len(wanted)):
+            return None
         answer = self._ask(("load", prefix, list(map(tuple, wanted))))
         if not isinstance(answer, tuple):
             return None
@@ -128,6 +145,13 @@ class BlobWorkers:
 
     def __del__(self) -> None:
         self.close()
+
+    def _is_worthwhile(self, count: int) -> bool:
+        """Whether to use processes for COUNT more blobs."""
+        if self._unworthy <= 0:
+            return self._most > 0
+        self._unworthy -= count  # more or less: others may count at the same time
+        return False
 
     def _ask(self, order: tuple[object, ...]) -> object:
         """The answer of a process; None without one."""

@@ -295,12 +295,20 @@ class ObjectStore:
         """
         if self.blob_workers is None:
             return None
-        self._usage.charge(sum(digest.size for digest in wanted), self._layout.incoming)
-        batch = self.blob_workers.store(message, wanted, executable)
+        batch = self.blob_workers.store(
+            message,
+            wanted,
+            executable,
+            lambda: self._usage.charge(sum(digest.size for digest in wanted), self._layout.incoming),
+        )
         if batch is not None:
             self._verifier.remember_made(batch.made, batch.when)
             self.writer.has_unflushed = True
         return batch
+
+    def load_batch(self, prefix: bytes, wanted: Sequence[Digest]) -> tuple[bytes, list[Digest]] | None:
+        """A message with the blobs WANTED; see `BlobWorkers.load`."""
+        return None if self.blob_workers is None else self.blob_workers.load(prefix, wanted)
 
     # --- Verification
 
