@@ -24,6 +24,7 @@ LAYERS = [
         "_utils_*",
         "utils",
         "_remotespec",
+        "_zstd",
     ],
     [
         "plugin",

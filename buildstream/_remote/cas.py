@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .._model.digest import Digest
 from .._model.tree import encode_digest_field
+from .._zstd import compressed
 from .capabilities import StorageCapabilities
 from .channel import Channel
-from .compression import WORTH_COMPRESSING_BYTES, compressed, decompressed
+from .compression import WORTH_COMPRESSING_BYTES, decompressed
 from .errors import NOT_FOUND, OK, Failure, RemoteError, error_from_status, status_name
 from .retry import Cancellation
 from .streams import StreamClient

@@ -1,27 +1,11 @@
-"""Blobs compressed with zstd on their way, where the server can do that and the way is long enough."""
+"""Compressed contents that servers send."""
 
-import sys
 from collections.abc import Iterator
-from typing import Any
 
+from .. import _zstd
 from .errors import Failure, RemoteError
 
-_LEVEL = 1  # to be faster than the network
-_PIECE_BYTES = 1 << 20  # of output at once, whatever the input says
 WORTH_COMPRESSING_BYTES = 512
-
-
-def _zstd() -> Any:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-    return zstd
-
-
-def compressed(data: bytes) -> bytes:
-    """DATA as one frame."""
-    return bytes(_zstd().compress(data, _LEVEL))
 
 
 def decompressed(data: bytes, size_bytes: int) -> bytes:
@@ -42,8 +26,7 @@ class Decompressor:
     """Decompresses a stream of frames."""
 
     def __init__(self) -> None:
-        self._module = _zstd()
-        self._decompressor = self._module.ZstdDecompressor()
+        self._decompressor = _zstd.Decompressor()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What DATA adds, in pieces of a mebibyte at most.
@@ -51,18 +34,7 @@ class Decompressor:
         Raises:
             RemoteError: It is damaged.
         """
-        while data or not self._decompressor.needs_input:
-            if self._decompressor.eof:
-                data = self._decompressor.unused_data + data
-                if not data:
-                    return
-                self._decompressor = self._module.ZstdDecompressor()
-            try:
-                piece = self._decompressor.decompress(data, _PIECE_BYTES)
-            except self._module.ZstdError as error:
-                raise RemoteError(f"What came is damaged: {error}", Failure.TRANSIENT) from error
-            data = b""
-            if piece:
-                yield piece
-            elif self._decompressor.needs_input and not self._decompressor.eof:
-                return
+        try:
+            yield from self._decompressor.feed(data)
+        except _zstd.DamagedError as error:
+            raise RemoteError(f"What came is damaged: {error}", Failure.TRANSIENT) from error

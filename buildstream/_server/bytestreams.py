@@ -16,8 +16,8 @@ from .._protos.google.bytestream.bytestream_pb2 import (
     WriteRequest,
     WriteResponse,
 )
+from .._zstd import Deflater, compressed
 from .calls import Call, Kind, Method
-from .compression import Deflater, compressed
 from .errors import CallError, invalid
 from .metrics import Metrics
 from .names import Compressor, Instances, Resource, resource_from_name

@@ -17,8 +17,9 @@ from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
     GetTreeRequest,
     GetTreeResponse,
 )
+from .._zstd import compressed
 from .calls import Call, Kind, Method
-from .compression import compressed, decompressed
+from .compression import decompressed
 from .errors import CallError, call_error_from, invalid
 from .metrics import Metrics
 from .names import Instances, check_digest_function, digest_from

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .._exceptions import CASError
 
 _MOST_PROCESSES = 4
-_WORTHWHILE = 2_000  # blobs; with fewer, starting processes takes longer than they save
+_WORTHWHILE = 500  # blobs; with fewer, starting processes takes longer than they save
 _PIPE_BYTES = 1 << 20  # as much as an ordinary user may have
 _PROGRAM = os.path.join(os.path.dirname(__file__), "blobworker.py")
 _NOT_FOUND = 5

@@ -8,7 +8,7 @@ import pytest
 
 from buildstream._model.digest import EMPTY_DIGEST
 from buildstream._remote.cas import CasClient
-from buildstream._remote.compression import Decompressor, compressed, decompressed
+from buildstream._remote.compression import Decompressor, decompressed
 from buildstream._remote.download import Downloader
 from buildstream._remote.errors import RemoteError
 from buildstream._remote.remote import Remote
@@ -17,6 +17,7 @@ from buildstream._remote.tally import Tally
 from buildstream._remote.upload import Uploader
 from buildstream._remotespec import RemoteSpec
 from buildstream._store.cas import Cas
+from buildstream._zstd import compressed
 from tests.testutils.artifactserver import artifact_server
 
 TEXT = b"a line that comes again and again\n" * 200_000  # some seven mebibytes

@@ -5,7 +5,7 @@ from grpc import StatusCode
 from buildstream._model.digest import Digest, digest_from_bytes
 from buildstream._model.tree import DirectoryEntry, TreeDirectory, encode_directory
 from buildstream._protos.build.bazel.remote.execution.v2 import remote_execution_pb2 as reapi
-from buildstream._server.compression import compressed
+from buildstream._zstd import compressed
 from tests.server.conftest import Client, Servers, message, status_of
 
 ZSTD = reapi.Compressor.ZSTD

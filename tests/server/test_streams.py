@@ -10,7 +10,7 @@ from grpc import StatusCode
 
 from buildstream._model.digest import digest_from_bytes
 from buildstream._protos.google.bytestream import bytestream_pb2 as streams
-from buildstream._server.compression import compressed
+from buildstream._zstd import compressed
 from tests.server.conftest import Client, Servers, status_of, upload_name
 
 CONTENT = Random(5).randbytes(3_000_000)
