@@ -295,13 +295,12 @@ class ObjectStore:
         """
         if self.blob_workers is None:
             return None
+        size_bytes = sum(digest.size for digest in wanted)
         batch = self.blob_workers.store(
-            message,
-            wanted,
-            executable,
-            lambda: self._usage.charge(sum(digest.size for digest in wanted), self._layout.incoming),
+            message, wanted, executable, lambda: self._usage.charge(size_bytes, self._layout.incoming)
         )
         if batch is not None:
+            self._usage.give_back(size_bytes - sum(size for _, size in batch.stored))
             self._verifier.remember_made(batch.made, batch.when)
             self.writer.has_unflushed = True
         return batch

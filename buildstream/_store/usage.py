@@ -139,6 +139,11 @@ class StoreUsage:
             self._unwritten_bytes -= size_bytes
         raise self._too_full(size_bytes, path)
 
+    def give_back(self, size_bytes: int) -> None:
+        """Takes back what was charged and not written after all."""
+        with self._lock:
+            self._unwritten_bytes -= size_bytes
+
     def _is_exceeded(self) -> bool:
         limits = self.limits
         if limits.quota_bytes is not None and self.used_bytes > limits.quota_bytes:
