@@ -74,13 +74,14 @@ class FtpResponse(io.BufferedIOBase):
     def __init__(self, client: "ftplib.FTP", name: str, request: Request) -> None:
         super().__init__()
         self._client = client
+        self._connection: socket.socket | None = None  # until the transfer begins: it may be refused
         client.voidcmd("TYPE I")
         size = _ask(client, f"SIZE {name}")
         modified = _ask(client, f"MDTM {name}")
         self.headers = Message()
         self.status = 200
         start = _wanted_start(request, size, modified)
-        self._connection: socket.socket = client.transfercmd(f"RETR {name}", start)
+        self._connection = client.transfercmd(f"RETR {name}", start)
         self._is_complete = False
         if modified is not None:
             self.headers["Last-Modified"] = modified
@@ -98,6 +99,7 @@ class FtpResponse(io.BufferedIOBase):
         """
         import ftplib
 
+        assert self._connection is not None, "who could not begin is not asked"
         chunk = self._connection.recv(size if size > 0 else 1 << 16)
         if not chunk and not self._is_complete:
             self._connection.close()
@@ -111,7 +113,8 @@ class FtpResponse(io.BufferedIOBase):
     def close(self) -> None:
         """Ends the connection."""
         if not self.closed:
-            self._connection.close()
+            if self._connection is not None:
+                self._connection.close()
             self._client.close()
         super().close()
 
