@@ -243,13 +243,16 @@ class Cleaner:
 
     def _discard_scratch(self) -> None:
         """Throws away the scratch directories of sessions that are gone."""
-        alive = live_sessions(self._layout)
+        found: list[tuple[str, str]] = []
         for directory in (self._layout.build, self._layout.temporary):
             with suppress(FileNotFoundError):
-                for name in os.listdir(directory):
-                    session = self._layout.session_of(name)
-                    if session is not None and session not in alive:
-                        discard(self._layout, f"{directory}/{name}")
+                found += [(directory, name) for name in os.listdir(directory)]
+        # in this order: the session of what was found may have begun a moment before
+        alive = live_sessions(self._layout)
+        for directory, name in found:
+            session = self._layout.session_of(name)
+            if session is not None and session not in alive:
+                discard(self._layout, f"{directory}/{name}")
 
 
 class _Stopped(Exception):

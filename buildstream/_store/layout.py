@@ -89,8 +89,9 @@ class StoreLayout:
             )
 
     def _write_version(self, path: str) -> None:
-        descriptor, temporary = self.create_temporary(self.temporary)
-        with open(descriptor, "w", encoding="utf-8") as file:
+        # not in `tmp`: what is in there and of no session is thrown away, and none has begun
+        temporary = f"{path}-{self._prefix}"
+        with open(temporary, "w", encoding="utf-8") as file:
             file.write(f"{STORE_VERSION}\n")
         os.rename(temporary, path)
 
