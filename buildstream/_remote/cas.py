@@ -82,11 +82,6 @@ class CasClient:
         """Whether blobs are compressed in batches that are sent."""
         return self._updates_zstd
 
-    @property
-    def is_compressed(self) -> bool:
-        """Whether blobs may come compressed in batches."""
-        return self._reads_zstd
-
     def find_missing(self, digests: Iterable[Digest], cancellation: Cancellation) -> set[Digest]:
         """Which of DIGESTS the server does not have: as few calls as the size of a request allows.
 

@@ -18,6 +18,8 @@ _Answer = TypeVar("_Answer")
 # sends more than 4 MiB to those that don't say that they take it
 _LARGEST_MESSAGE_BYTES = 6 << 20
 _RECONNECT_MS = (200, 5000)  # shortest and longest time between two attempts to connect
+# how long an attempt may take: some round trips to the other side of the world, or a busy server's time
+_CONNECT_MS = 5000
 _LEFT_ALONE_S = 30.0  # for how long a remote that failed is not asked
 _COUNTED_PROGRESS_BYTES = 64 << 10  # a stream that got this far may try as often as at its start
 
@@ -196,7 +198,7 @@ def _options(keepalive_time_s: int | None) -> list[tuple[str, object]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.enable_retries", 0),  # they are made here, where they can be ended
         ("grpc.use_local_subchannel_pool", 1),
-        ("grpc.min_reconnect_backoff_ms", _RECONNECT_MS[0]),
+        ("grpc.min_reconnect_backoff_ms", _CONNECT_MS),  # which this is, despite its name
         ("grpc.initial_reconnect_backoff_ms", _RECONNECT_MS[0]),
         ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS[1]),
         ("grpc.primary_user_agent", f"buildstream/{__version__}"),

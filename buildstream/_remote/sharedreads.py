@@ -15,6 +15,7 @@ from dataclasses import field
 from .._dataclass import dataclass
 from .._model.digest import Digest
 from .._store.batchwriter import Content
+from .._store.blobworker import COMPRESSED
 from .._store.cas import Cas
 from .batches import take_batch
 from .cas import CasClient, left_out
@@ -163,18 +164,24 @@ class SharedReads:
             CASError: There is no room.
         """
         message = self._client.read_message(batch, cancellation)
-        if self._client.is_compressed:
-            return self._store_here(message, batch)
         with self._lock:
             executable = {digest.hash for digest in batch if digest.hash in self._executable}
         stored = self._cas.store_batch(message, batch, executable)
         if stored is None:
             return self._store_here(message, batch)
         outcome = _Outcome(stored.stored, stored.missing, stored.corrupt, stored.error)
+        compressed = [digest for digest, code, _ in stored.refused if code == COMPRESSED]
+        if compressed:
+            rest = self._store_here(message, compressed)
+            outcome.stored = [*outcome.stored, *rest.stored]
+            outcome.missing += rest.missing
+            outcome.corrupt += rest.corrupt
+            outcome.error = outcome.error or rest.error
         for _, code, text in stored.refused:
-            outcome.error = outcome.error or error_from_status(status_name(code), text)
+            if code != COMPRESSED:
+                outcome.error = outcome.error or error_from_status(status_name(code), text)
         if outcome.error is None:
-            left = len(batch) - len(stored.stored) - len(stored.missing) - len(stored.corrupt)
+            left = len(batch) - len(outcome.stored) - len(outcome.missing) - len(outcome.corrupt)
             outcome.error = left_out(left) if left else None
         return outcome
 

@@ -64,7 +64,8 @@ class Uploader:
         return wanted
 
     def _batch(self, batch: Sequence[Digest]) -> None:
-        loaded = None if self._client.compresses else self._cas.load_batch(self._client.prefix, batch)
+        compresses = self._client.compresses
+        loaded = self._cas.load_batch(self._client.prefix, batch, compresses=compresses)
         rest = batch
         if loaded is not None:
             message, rest = loaded  # what it left out is read here: it is healed, or an error

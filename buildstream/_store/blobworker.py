@@ -1,8 +1,8 @@
 """A program that stores what a cache server has sent, and reads what it is to be sent; see `blobworkers`.
 
-It runs as `python -I -S blobworker.py OBJECTS TEMPORARY MTIME_NS` in the directory of the objects, and
-imports nothing of this package.  OBJECTS is the path of that directory, TEMPORARY the beginning of a name for
-temporary files, MTIME_NS the modification time of objects.
+It runs as `python -I -S blobworker.py OBJECTS TEMPORARY MTIME_NS LIBRARY` in the directory of the objects,
+and imports nothing of this package.  OBJECTS is the path of that directory, TEMPORARY the beginning of a name
+for temporary files, MTIME_NS the modification time of objects, LIBRARY where zstd is found.
 
 From its standard input it reads orders until that ends: the length of a value in four bytes, the value in the
 format of `marshal`.  Each is answered in the same way.
@@ -17,13 +17,18 @@ import sys
 from contextlib import suppress
 from hashlib import sha256
 from time import time_ns
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
+_FIRST_NUMBER = 1_000_000  # of a temporary file: all have as many digits, so that no two names are the same
+
 CORRUPT = -1  # in place of a status: the content is something else
-COMPRESSED = -2  # in place of a status: the content is compressed
+COMPRESSED = -2  # in place of a status: the content is compressed, and that not in one complete frame
+
+_ZSTD_LEVEL = 1  # to be faster than the network
+_WORTH_COMPRESSING_BYTES = 512
 
 _CLOCK_NS = 20_000_000  # by which times of files may be behind
 
@@ -64,6 +69,9 @@ def store(place: Place, message: bytes, wanted: list[BlobName], executable: set[
         size = sizes.pop(digest_hash, None)
         if size is None:
             continue  # nobody asked for it
+        if code == COMPRESSED:
+            data = _decompressed(data, size)
+            code = 0 if data else code
         if code:
             others.append((digest_hash, size, code, text))
             continue
@@ -72,7 +80,7 @@ def store(place: Place, message: bytes, wanted: list[BlobName], executable: set[
             continue
         suffix, mode = (".x", 0o755) if digest_hash in executable else ("", 0o644)
         target = f"{digest_hash[:2]}/{digest_hash[2:]}{suffix}"
-        source = f"{place.temporary}{len(made)}"
+        source = f"{place.temporary}{_FIRST_NUMBER + len(made)}"
         try:
             descriptor = os.open(source, _CREATE, mode)
             try:
@@ -193,10 +201,11 @@ def _varint(message: bytes, position: int) -> tuple[int, int]:
 # --- Reading
 
 
-def load(prefix: bytes, wanted: list[BlobName]) -> tuple[bytes, list[BlobName]]:
+def load(prefix: bytes, wanted: list[BlobName], *, compresses: bool) -> tuple[bytes, list[BlobName]]:
     """A BatchUpdateBlobsRequest that begins with PREFIX and has the blobs WANTED, and those left out.
 
-    Each is hashed; what is left out is not there, or is something else.
+    Each is hashed; what is left out is not there, or is something else. Blobs are compressed where that
+    makes them smaller, if COMPRESSES.
     """
     parts = [prefix]
     lacking: list[BlobName] = []
@@ -209,9 +218,14 @@ def load(prefix: bytes, wanted: list[BlobName]) -> tuple[bytes, list[BlobName]]:
             if data is None or sha256(data).hexdigest() != digest_hash:
                 lacking.append(name)
                 continue
+        tail = b""
+        if compresses and size >= _WORTH_COMPRESSING_BYTES:
+            smaller = zstd().compress(data, _ZSTD_LEVEL)
+            if len(smaller) < size:
+                data, tail = smaller, b"\x18\x01"
         digest = b"\x0a@%b\x10%b" % (digest_hash.encode(), encoded_varint(size))
-        head = b"\x0a%c%b\x12%b" % (len(digest), digest, encoded_varint(size))
-        parts += (b"\x12", encoded_varint(len(head) + size), head, data)
+        head = b"\x0a%c%b\x12%b" % (len(digest), digest, encoded_varint(len(data)))
+        parts += (b"\x12", encoded_varint(len(head) + len(data) + len(tail)), head, data, tail)
     return b"".join(parts), lacking
 
 
@@ -227,6 +241,27 @@ def _content(path: str, size: int) -> bytes | None:
     finally:
         os.close(descriptor)
     return data if len(data) == size else None
+
+
+def _decompressed(data: bytes, size: int) -> bytes:
+    """The SIZE bytes that DATA is one frame of; nothing if it is not."""
+    decompressor = zstd().ZstdDecompressor()
+    try:
+        content = bytes(decompressor.decompress(data, size + 1))
+    except zstd().ZstdError:
+        return b""
+    return content if decompressor.eof and not decompressor.unused_data else b""
+
+
+def zstd() -> Any:
+    """The module that compresses."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        if sys.argv[4] not in sys.path:
+            sys.path.append(sys.argv[4])
+        from backports import zstd
+    return zstd
 
 
 def encoded_varint(value: int) -> bytes:
@@ -251,8 +286,11 @@ def main() -> None:
         order = marshal.loads(orders.read(int.from_bytes(head, "little")))  # noqa: S302 - from its parent
         answer: object
         try:
-            answer = load(*order[1:]) if order[0] == "load" else store(place, *order[1:])
-        except (ValueError, IndexError) as error:
+            if order[0] == "load":
+                answer = load(order[1], order[2], compresses=order[3])
+            else:
+                answer = store(place, *order[1:])
+        except (ValueError, IndexError, ImportError) as error:
             answer = str(error)
         encoded = marshal.dumps(answer)
         answers.write(len(encoded).to_bytes(4, "little"))

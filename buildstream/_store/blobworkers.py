@@ -110,15 +110,18 @@ class BlobWorkers:
             None if error is None else cas_error("write", error[1], _os_error(error[0])),
         )
 
-    def load(self, prefix: bytes, wanted: Sequence[Digest]) -> tuple[bytes, list[Digest]] | None:
+    def load(
+        self, prefix: bytes, wanted: Sequence[Digest], *, compresses: bool = False
+    ) -> tuple[bytes, list[Digest]] | None:
         """An encoded BatchUpdateBlobsRequest that begins with PREFIX and has the blobs WANTED.
 
+        They are compressed if COMPRESSES, and it makes them smaller.
         Beside it come those left out, as they are not in the store, or damaged. None if the caller has to
         do it.
         """
         if not self._is_worthwhile(len(wanted)):
             return None
-        answer = self._ask(("load", prefix, list(map(tuple, wanted))))
+        answer = self._ask(("load", prefix, list(map(tuple, wanted)), compresses))
         if not isinstance(answer, tuple):
             return None
         message, lacking = cast("tuple[bytes, list[BlobName]]", answer)
@@ -202,9 +205,9 @@ def _start(layout: StoreLayout) -> "Popen[bytes]":
     from subprocess import DEVNULL, PIPE, Popen
 
     # names of its own, with the number at the end: see `is_temporary_name`
-    temporary = os.path.relpath(layout.new_path(layout.incoming), layout.objects) + "0"
+    temporary = os.path.relpath(layout.new_path(layout.incoming), layout.objects)
     worker = Popen(
-        [sys.executable, "-I", "-S", _PROGRAM, layout.objects, temporary, str(MTIME_NS)],
+        [sys.executable, "-I", "-S", _PROGRAM, layout.objects, temporary, str(MTIME_NS), _zstd_path()],
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
@@ -216,6 +219,19 @@ def _start(layout: StoreLayout) -> "Popen[bytes]":
             assert pipe is not None, "it is a pipe"
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     return worker
+
+
+def _zstd_path() -> str:
+    """Where python finds zstd, if it does not have it itself."""
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec("backports.zstd")
+    except ImportError:
+        spec = None
+    if spec is None or spec.origin is None:
+        return ""
+    return os.path.dirname(os.path.dirname(os.path.dirname(spec.origin)))
 
 
 def _os_error(number: int) -> OSError:

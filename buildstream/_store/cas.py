@@ -184,18 +184,21 @@ class Cas:
         """
         return self._objects.store_batch(message, wanted, executable)
 
-    def load_batch(self, prefix: bytes, wanted: Sequence[Digest]) -> tuple[bytes, list[Digest]] | None:
+    def load_batch(
+        self, prefix: bytes, wanted: Sequence[Digest], *, compresses: bool
+    ) -> tuple[bytes, list[Digest]] | None:
         """Reads many blobs for a remote, by another process: an encoded BatchUpdateBlobsRequest.
 
         Args:
             prefix: The beginning of the message.
             wanted: The blobs, which are verified.
+            compresses: Whether they are compressed where it makes them smaller.
 
         Returns:
             The message, and what is left out as it is not there or damaged; None if there are no
             other processes: see `read_bytes`.
         """
-        return self._objects.load_batch(prefix, wanted)
+        return self._objects.load_batch(prefix, wanted, compresses=compresses)
 
     def note_stored(self, size_bytes: int) -> None:
         """Counts blobs in `stored_bytes` of the calling thread that another one has stored for it."""

@@ -305,9 +305,13 @@ class ObjectStore:
             self.writer.has_unflushed = True
         return batch
 
-    def load_batch(self, prefix: bytes, wanted: Sequence[Digest]) -> tuple[bytes, list[Digest]] | None:
+    def load_batch(
+        self, prefix: bytes, wanted: Sequence[Digest], *, compresses: bool
+    ) -> tuple[bytes, list[Digest]] | None:
         """A message with the blobs WANTED; see `BlobWorkers.load`."""
-        return None if self.blob_workers is None else self.blob_workers.load(prefix, wanted)
+        if self.blob_workers is None:
+            return None
+        return self.blob_workers.load(prefix, wanted, compresses=compresses)
 
     # --- Verification
 

@@ -47,6 +47,21 @@ def test_what_went_compressed_comes_back(
     assert client.find_missing([d for d in digests if d != EMPTY_DIGEST], Cancellation()) == set()
 
 
+def test_many_that_went_compressed_come_back(
+    client: CasClient, cas: Cas, tally: Tally, tmp_path: Path
+) -> None:
+    """Other processes compress and decompress them."""
+    elsewhere = Cas(str(tmp_path / "elsewhere" / "cas"))
+    contents = [b"%d" % number * 500 for number in range(3000)] + [NOISE[n : n + 900] for n in range(500)]
+    digests = [elsewhere.add_bytes(content) for content in contents]
+    Uploader(client, elsewhere, Cancellation(), tally).push(digests)
+    assert client.find_missing(digests, Cancellation()) == set()
+    assert not Downloader(client, cas, Cancellation(), tally).fetch_blobs(dict.fromkeys(digests, False))
+    assert [cas.read_bytes(digest) for digest in digests] == contents
+    elsewhere.close()
+    cas.close()
+
+
 def test_little_that_stands_for_much_is_not_unpacked() -> None:
     bomb = compressed(bytes(256 << 20))
     assert len(bomb) < 1 << 20

@@ -17,6 +17,7 @@ from buildstream._protos.build.bazel.remote.execution.v2.remote_execution_pb2 im
 from buildstream._store.blobworkers import BlobWorkers
 from buildstream._store.cas import Cas
 from buildstream._store.layout import MTIME_NS, StoreLayout
+from buildstream._zstd import Decompressor, compressed
 
 LIMIT_S = 120.0
 
@@ -95,6 +96,36 @@ def test_what_was_stored_is_read_again_only_if_it_was_changed(tmp_path: Path) ->
     os.utime(path, ns=(MTIME_NS, MTIME_NS))
     assert cas.verify(blobs[0][0])
     assert not cas.verify(blobs[1][0])
+    cas.close()
+
+
+def test_what_is_compressed_is_compared_as_it_was(workers: BlobWorkers, layout: StoreLayout) -> None:
+    """Several frames are for the caller."""
+    blobs = [(digest_from_bytes(content), content) for content in (b"a" * 5000, b"b" * 5000, b"c" * 5000)]
+    message = BatchReadBlobsResponse()
+    answer(message, blobs[0][0], compressed(blobs[0][1]))
+    answer(message, blobs[1][0], compressed(b"x" * 5000))
+    answer(message, blobs[2][0], compressed(b"c" * 2000) + compressed(b"c" * 3000))
+    for response in message.responses:
+        response.compressor = Compressor.ZSTD
+    batch = workers.store(message.SerializeToString(), [digest for digest, _ in blobs], set())
+    assert batch is not None
+    assert batch.stored == [blobs[0][0]]
+    assert Path(batch.made[0]).read_bytes() == blobs[0][1]
+    assert batch.corrupt == [blobs[1][0]]
+    assert [digest for digest, _, _ in batch.refused] == [blobs[2][0]]
+
+
+def test_a_request_is_compressed_where_that_helps(workers: BlobWorkers, tmp_path: Path) -> None:
+    cas = Cas(str(tmp_path / "cas"))
+    contents = [b"a" * 5000, os.urandom(5000), b"small"]
+    digests = [cas.add_bytes(content) for content in contents]
+    loaded = workers.load(b"", digests, compresses=True)
+    assert loaded is not None
+    parts = BatchUpdateBlobsRequest.FromString(loaded[0]).requests
+    assert [part.compressor for part in parts] == [Compressor.ZSTD, 0, 0]
+    assert b"".join(Decompressor().feed(parts[0].data)) == contents[0]
+    assert [part.data for part in parts[1:]] == contents[1:]
     cas.close()
 
 
