@@ -140,6 +140,7 @@ class ArtifactExchange:
             CASError: The disk refuses.
         """
         text = f"Pulling data for {len(digests)} artifacts <- {remote.url}"
+        stored_bytes = self._cas.stored_bytes
         with operation.report.counted(text) as tally:
             downloader = operation.downloader(remote, tally)
             messages: dict[str, tuple[bytes, ArtifactView]] = {}
@@ -162,7 +163,7 @@ class ArtifactExchange:
             own = fetched.intersection(names)
             fetched -= own
             found[ref] = Fetched(data, artifact, len(own), sum(digest.size for digest in own))
-        self._cas.note_stored(-sum(each.size_bytes for each in found.values()))  # each job counts its own
+        self._cas.note_stored(stored_bytes - self._cas.stored_bytes)  # each job counts its own
         return found
 
     # pushing
