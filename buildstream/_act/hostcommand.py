@@ -70,23 +70,26 @@ def run_host_command(command: HostCommand, *, log: IO[bytes] | None, control: Jo
     stdout = default if command.stdout is None else command.stdout
     if log is not None:
         log.write(f"Running host command {command.cwd or os.getcwd()}: {' '.join(command.argv)}\n".encode())
+    supervision = contextlib.ExitStack()
     try:
-        process = subprocess.Popen(
-            command.argv,
-            cwd=command.cwd,
-            env=None if command.env is None else dict(command.env),
-            stdin=command.stdin,
-            stdout=subprocess.PIPE if command.capture else stdout,
-            stderr=default if command.stderr is None else command.stderr,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            umask=_UMASK,
-        )
+        with control.starting():
+            process = subprocess.Popen(
+                command.argv,
+                cwd=command.cwd,
+                env=None if command.env is None else dict(command.env),
+                stdin=command.stdin,
+                stdout=subprocess.PIPE if command.capture else stdout,
+                stderr=default if command.stderr is None else command.stderr,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+                umask=_UMASK,
+            )
+            supervision.enter_context(control.supervise(_HostProcess(process)))
     except OSError as error:
         is_missing = isinstance(error, FileNotFoundError)
         kind = HostProgramNotFoundError if is_missing else HostProgramError
         raise kind(command.argv[0], error) from error
-    with control.supervise(_HostProcess(process)):
+    with supervision:
         output, _ = process.communicate()
     return process.returncode, output or ""

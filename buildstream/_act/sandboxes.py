@@ -102,6 +102,7 @@ class Sandboxes:
             reporter=_Reporter(self._announcer, owner.name),
             output_descriptor=self._output_descriptor,
             supervise=self._announcer.jobs.control.supervise,
+            starting=self._announcer.jobs.control.starting,
             check=self._announcer.jobs.control.check,
             job_server=self._shared_job_server(),
             keeps_mtimes=owner.keeps_mtimes,

@@ -1,7 +1,7 @@
 """What a local sandbox needs from the rest of the program, as values."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from .._dataclass import dataclass
 from .._store.cas import Cas
@@ -37,5 +37,7 @@ class SandboxEnvironment:
     # the block in which a command runs, so that the job can suspend and end it
     supervise: Callable[[RunningSandbox], AbstractContextManager[object]]
     check: Callable[[], None]  # ends the job by an exception if it was told to end
+    # the block in which a command is started and its supervision begins
+    starting: Callable[[], AbstractContextManager[None]] = nullcontext
     job_server: JobServer | None = None  # shares cores between the makes of all sandboxes
     keeps_mtimes: bool = False  # whether captured files keep their modification times: workspaces

@@ -197,16 +197,20 @@ class LocalSandbox(Sandbox):
                 stdin = os.open(os.devnull, os.O_RDONLY)
                 stack.callback(os.close, stdin)
                 stdout = stderr = services.output_descriptor()
-            running = services.launcher.start(spec, stdin=stdin, stdout=stdout, stderr=stderr)
+            running = None
             try:
-                with services.supervise(running):
+                with ExitStack() as supervision:
+                    with services.starting():
+                        running = services.launcher.start(spec, stdin=stdin, stdout=stdout, stderr=stderr)
+                        supervision.enter_context(services.supervise(running))
                     return running.wait()
             except LaunchError:
                 services.probe.forget()
                 raise
             except BaseException:
                 # the job is being ended: nothing may run, nor write, after this
-                running.end()
+                if running is not None:
+                    running.end()
                 raise
 
     def _attach(self, root: SandboxRoot, path: str, base: FrozenDirectory) -> None:

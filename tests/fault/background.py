@@ -137,6 +137,14 @@ def state_of(pid: int) -> str:
         return ""
 
 
+def command_line_of(pid: int) -> bytes:
+    """The arguments of a process, each ended by NUL; nothing if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def _children(pid: int) -> list[int]:
     children: list[int] = []
     for tasks in Path(f"/proc/{pid}/task").glob("*/children"):

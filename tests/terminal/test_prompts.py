@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.fault.background import command_line_of
 from tests.testutils.space import TestSpace
 from tests.testutils.terminal import Terminal, wait_for_end_of
 
@@ -91,10 +92,16 @@ def test_choices_that_end_the_session(project: TestSpace, answer: str, confirmat
         assert terminal.is_as_before()
 
 
+def are_commands_running(terminal: Terminal) -> bool:
+    """Whether the command of endless.bst has begun; it is told of before it is started."""
+    return b"sleep\x001000\x00" in [command_line_of(pid) for pid in terminal.processes()]
+
+
 def test_every_choice_after_an_interrupt(project: TestSpace) -> None:
     with Terminal(project) as terminal:
         terminal.start("build", "endless.bst")
         terminal.expect(RUNNING)
+        terminal.wait_for(lambda: are_commands_running(terminal), "commands")
         terminal.type("\x03")
         asked = terminal.expect(PROMPT)
         assert "\nUser interrupted with ^C\n" in asked
