@@ -25,6 +25,7 @@ LAYERS = [
         "utils",
         "_remotespec",
         "_zstd",
+        "_background",
     ],
     [
         "plugin",

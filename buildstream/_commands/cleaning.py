@@ -1,11 +1,12 @@
 """Keeping the cache within its limits while commands run."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from threading import Event, Thread
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from threading import Event
 from typing import TYPE_CHECKING
 
+from .._background import in_background
 from .._exceptions import BstError
 from .._model.message import MessageType
 from .._model.session import CacheUsage
@@ -79,29 +80,18 @@ def describe(report: "CleanupReport") -> str:
     )
 
 
-@contextmanager
-def cleaning_in_background(app: App) -> Iterator[None]:
+def cleaning_in_background(app: App) -> AbstractContextManager[None]:
     """The block in which a thread cleans up whenever the cache comes near its limits.
 
     At the end, a clean-up that has begun stops within a moment; the next one goes on.
     """
-    ended = Event()
 
-    def watch() -> None:
+    def watch(ended: Event) -> None:
         while not ended.is_set():
             has_helped = tidy(app, ended.is_set)
             ended.wait(_INTERVAL_S if has_helped else _FUTILE_INTERVAL_S)
 
-    if app.cas.usage.is_unlimited:
-        yield
-        return
-    thread = Thread(target=watch, name="clean-up", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    return nullcontext() if app.cas.usage.is_unlimited else in_background("clean-up", watch)
 
 
 def tidy(app: App, should_stop: Callable[[], bool] = lambda: False) -> bool:

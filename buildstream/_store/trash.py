@@ -4,10 +4,11 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from threading import Event
 
+from .._background import in_background
 from .._exceptions import CASError
 from .layout import StoreLayout, cas_error, is_temporary_name, storage_errors
 
@@ -33,26 +34,18 @@ def discard(layout: StoreLayout, path: str) -> None:
             delete_tree(path)  # EACCES: the ".." of an unwritable directory can't be changed
 
 
-@contextmanager
-def trash_emptied_in_background(layout: StoreLayout, interval_s: float) -> Iterator[None]:
+def trash_emptied_in_background(layout: StoreLayout, interval_s: float) -> AbstractContextManager[None]:
     """The block in which a thread empties the trash every INTERVAL_S, so that its space is free again.
 
     At the end it stops within a moment; what it can't delete is left to who empties the trash then.
     """
-    ended = Event()
 
-    def empty() -> None:
+    def empty(ended: Event) -> None:
         while not ended.wait(interval_s):
             with suppress(CASError):
                 empty_trash(layout, ended.is_set)
 
-    thread = Thread(target=empty, name="trash", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    return in_background("trash", empty)
 
 
 def empty_trash(layout: StoreLayout, should_stop: Callable[[], bool] = lambda: False) -> None:
