@@ -134,33 +134,36 @@ class Downloader:
             RemoteError: The server fails.
             CASError: The disk refuses.
         """
-        absent = {digest: wanted[digest] for digest in self._cas.absent(wanted)}
-        self._tally.expect(sum(digest.size for digest in absent))
-        lacking = self._fetch_absent(absent)
-        self.fetched.update(absent)
+        lacking = self._fetch(wanted)
         if lacking.corrupt:  # perhaps only on its way
-            again = self._fetch_absent({digest: absent[digest] for digest in lacking.corrupt})
+            again = self._fetch({digest: wanted[digest] for digest in lacking.corrupt})
             lacking.missing += again.missing
             lacking.corrupt = again.corrupt
         return lacking
 
-    def _fetch_absent(self, absent: Mapping[Digest, bool]) -> Lacking:
+    def _fetch(self, wanted: Mapping[Digest, bool]) -> Lacking:
         lacking = Lacking()
         limit = self._client.largest_in_batch
-        large = [digest for digest in absent if is_streamed(digest, limit)]
-        small = dict(absent)
-        for digest in large:
-            del small[digest]
+        large = [digest for digest in wanted if is_streamed(digest, limit)]
+        small = wanted
+        if large:
+            small = dict(wanted)
+            for digest in large:
+                del small[digest]
+            large = self._cas.absent(large)
+            self.fetched.update(large)
+            self._tally.expect(sum(digest.size for digest in large))
         parts = [lambda: self._read(small, lacking)] if small else []
         parts += [
-            lambda digest=digest: self._stream(digest, lacking, executable=absent[digest])  # type: ignore[misc] # mypy knows no defaults
+            lambda digest=digest: self._stream(digest, lacking, executable=wanted[digest])  # type: ignore[misc] # mypy knows no defaults
             for digest in large
         ]
         run_parts(parts, _WIDTH, self._cancellation)
         return lacking
 
     def _read(self, small: Mapping[Digest, bool], lacking: Lacking) -> None:
-        found = self._reads.fetch(small, self._cancellation, self._tally)
+        absent, found = self._reads.fetch(small, self._cancellation, self._tally)
+        self.fetched.update(absent)
         lacking.missing += found.missing
         lacking.corrupt += found.corrupt
 

@@ -9,7 +9,8 @@ There are no threads beside those of the transfers.
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 
 from .._dataclass import dataclass
@@ -92,24 +93,24 @@ class SharedReads:
         self._queue: deque[Digest] = deque()
         self._idle: dict[_Transfer, None] = {}  # those that wait, in order: they can do a call
         self._calls = 0
+        self._looking = 0  # transfers that look what the store lacks
+        self._seen: set[Digest] = set()  # what has come while one looked
 
-    def fetch(self, wanted: Mapping[Digest, bool], cancellation: Cancellation, tally: Tally) -> Lacking:
+    def fetch(
+        self, wanted: Mapping[Digest, bool], cancellation: Cancellation, tally: Tally
+    ) -> tuple[list[Digest], Lacking]:
         """Makes blobs that fit into a batch present; the values tell whether they are executable.
+
+        Gives those that were not in the store before, and those of them that the server lacks.
 
         Raises:
             RemoteError: The server failed with one of them, whoever asked it.
             CASError: The disk refuses.
         """
-        transfer = _Transfer(len(wanted), tally)
-        with self._lock:
-            fresh: Iterable[Digest] = wanted
-            if not self._wanted.keys().isdisjoint(wanted):
-                fresh = [digest for digest in wanted if digest not in self._wanted]
-                for digest in self._wanted.keys() & wanted.keys():
-                    self._others.setdefault(digest, []).append(transfer)
-            self._executable.update(digest.hash for digest in fresh if wanted[digest])
-            self._wanted.update(dict.fromkeys(fresh, transfer))
-            self._queue.extend(fresh)
+        with self._looks():
+            absent = self._cas.absent(wanted)
+            tally.expect(sum(digest.size for digest in absent))
+            transfer = self._enter(absent, wanted, tally)
         cancellation.add(transfer)
         try:
             while self._work_or_wait(transfer, cancellation):
@@ -121,7 +122,40 @@ class SharedReads:
             self._withdraw(transfer)
             transfer.tell()
             self._cas.note_stored(transfer.stored_bytes)
-        return transfer.lacking
+        return absent, transfer.lacking
+
+    @contextmanager
+    def _looks(self) -> Iterator[None]:
+        """While it lasts, what comes is kept in mind: it may have come after a look, and before `_enter`."""
+        with self._lock:
+            self._looking += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._looking -= 1
+                if not self._looking:
+                    self._seen.clear()
+
+    def _enter(self, absent: Sequence[Digest], wanted: Mapping[Digest, bool], tally: Tally) -> _Transfer:
+        """A transfer that waits for the blobs ABSENT; those that nobody waits for yet go into the queue."""
+        transfer = _Transfer(len(absent), tally)
+        with self._lock:
+            fresh = absent
+            if not self._seen.isdisjoint(fresh):
+                fresh = [digest for digest in fresh if digest not in self._seen]
+                come = [digest for digest in absent if digest in self._seen]
+                transfer.left -= len(come)
+                transfer.stored_blobs += len(come)
+                transfer.stored_bytes += sum(digest.size for digest in come)
+            if not self._wanted.keys().isdisjoint(fresh):
+                for digest in self._wanted.keys() & set(fresh):
+                    self._others.setdefault(digest, []).append(transfer)
+                fresh = [digest for digest in fresh if digest not in self._wanted]
+            self._executable.update(digest.hash for digest in fresh if wanted[digest])
+            self._wanted.update(dict.fromkeys(fresh, transfer))
+            self._queue.extend(fresh)
+        return transfer
 
     def _work_or_wait(self, transfer: _Transfer, cancellation: Cancellation) -> bool:
         """Reads one batch, or waits for somebody else to do so; gives whether TRANSFER lacks something."""
@@ -207,6 +241,8 @@ class SharedReads:
         """Tells the transfers that wait for BATCH what became of it."""
         with self._lock:
             self._calls -= 1
+            if self._looking:
+                self._seen.update(outcome.stored)
             for digest in outcome.stored:
                 for transfer in self._end(digest):
                     transfer.stored_blobs += 1

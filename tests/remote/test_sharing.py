@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from buildstream._remote.download import Downloader
 from buildstream._remote.errors import RemoteError
 from buildstream._remote.remote import Remote
 from buildstream._remote.retry import Cancellation
+from buildstream._remote.sharedreads import Lacking, SharedReads
 from buildstream._remote.tally import Tally
 from buildstream._store.cas import Cas
 from tests.testutils.cacheserver import CacheServer
@@ -64,6 +65,39 @@ def test_what_several_transfers_want_comes_once(server: CacheServer, remote: Rem
     assert not any(together(actions))
     assert all(cas.verify(digest) for digest in digests)
     assert sorted(read_digests(server)) == sorted(digest.hash for digest in digests)
+
+
+class SlowLook(Cas):
+    """A store in which time passes between a look and what is made of it."""
+
+    def __init__(self, directory: str, meanwhile: Callable[[], object]) -> None:
+        super().__init__(directory)
+        self._meanwhile = meanwhile
+
+    def absent(self, digests: Iterable[Digest]) -> list[Digest]:
+        found = super().absent(digests)
+        self._meanwhile()
+        return found
+
+
+def test_what_comes_between_look_and_question_is_not_asked_for(
+    server: CacheServer, remote: Remote, cas: Cas
+) -> None:
+    digests = add(server, 20)
+    others = [dict.fromkeys(digests[5:15], False)]
+    slow = SlowLook(cas.directory, lambda: others and fetch(others.pop()))
+    reads = SharedReads(remote.cas, slow)
+
+    def fetch(wanted: dict[Digest, bool]) -> Lacking:
+        tally = Tally(lambda: 0.0, lambda _: None)
+        return Downloader(remote.cas, cas, Cancellation(), tally, reads).fetch_blobs(wanted)
+
+    tally = Tally(lambda: 0.0, lambda _: None)
+    mine = Downloader(remote.cas, slow, Cancellation(), tally, reads)
+    assert not mine.fetch_blobs(dict.fromkeys(digests, False))
+    assert sorted(read_digests(server)) == sorted(digest.hash for digest in digests)
+    assert mine.fetched == set(digests)
+    assert (tally.blobs, tally.moved_bytes) == (20, tally.expected_bytes)
 
 
 def test_each_transfer_learns_what_it_lacks(server: CacheServer, remote: Remote, cas: Cas) -> None:
