@@ -47,7 +47,7 @@ def checkout_sources(
 
     Raises:
         StreamError: The destination can't be written, or a source can't be fetched.
-        PipelineError: A source has no ref.
+        PipelineError: A source has no ref, or is not there as the user has quit fetching.
     """
     check = check_tarball if options.is_tar else check_directory
     targets = classify([target], accepts_artifacts=False)
@@ -76,15 +76,23 @@ def checkout_sources(
 
 
 def _check_present(app: App, records: Sequence[ElementRecord]) -> None:
+    """Nothing is missing after a session, unless the user has quit it."""
     with app.messenger.activity("Checking sources"):
         missing = [record for record in records if record.source_state is not SourceState.STAGED]
-        if missing:
-            names = "\n".join([f"  {record.element.full_name}" for record in missing])
-            raise PipelineError(
-                "Uncached sources",
-                detail=f"Sources are missing for the following elements:\n\n{names}",
-                reason="uncached-sources",
-            )
+        if not missing:
+            return
+        lines = []
+        for record in missing:
+            sources = record.element.sources
+            absent = [source for source in sources if not app.sources.originals.is_cached(source)]
+            lines.append(f"  Following sources for element: {record.element.full_name} are not cached:")
+            lines += [f"    {source.plugin}" for source in absent or sources]
+        raise PipelineError(
+            "Uncached sources",
+            detail="Sources are not cached for the following elements:\n\n"
+            + "\n".join([*lines, "", "Try fetching these elements first with `bst source fetch`"]),
+            reason="uncached-sources",
+        )
 
 
 def _staged_tree(

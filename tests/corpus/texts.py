@@ -29,7 +29,8 @@ def text(chances: Chances, variables: Sequence[str]) -> str:
     parts = [chances.pick(_TEXTS) for _ in range(chances.pick([1, 1, 2]))]
     if variables and chances.take("variables/reference", 0.6):
         parts.insert(chances.random.randint(0, len(parts)), f"%{{{chances.pick(list(variables))}}}")
-    return chances.pick(["", " ", "/"]).join(parts)
+    # a reference to what is not there may have come about
+    return chances.pick(["", " ", "/"]).join(parts).replace("%{brace}", "% {brace}")
 
 
 def texts(chances: Chances, variables: Sequence[str], most: int = 3) -> list[str]:

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from tests.fault.background import command_line_of
-from tests.testutils.space import TestSpace
+from tests.testutils.space import RecordedError, TestSpace
 from tests.testutils.terminal import Terminal, wait_for_end_of
 
 BROKEN = """\
@@ -23,6 +23,36 @@ build-depends: [base.bst]
 config:
   build-commands:
   - while true; do sleep 1000; done
+"""
+GATED = """\
+import os
+from buildstream import Source
+
+
+class Gated(Source):
+    BST_MIN_VERSION = "2.0"
+
+    def configure(self, node):
+        self.gate = node.get_str("gate", None)
+        self.is_here = node.get_bool("is-here", False)
+
+    def preflight(self): pass
+    def get_unique_key(self): return [self.gate, self.is_here]
+    def load_ref(self, node): pass
+    def get_ref(self): return None
+    def set_ref(self, ref, node): pass
+    def is_resolved(self): return True
+    def is_cached(self): return self.is_here
+    def stage(self, directory): pass
+
+    def fetch(self):
+        if self.gate:
+            with open(self.gate) as gate:
+                gate.read()
+
+
+def setup():
+    return Gated
 """
 PROMPT = "Choice: [continue]: "
 # the state bar shows that the commands of the element run
@@ -150,6 +180,51 @@ def test_quit_after_an_interrupt_lets_running_jobs_finish(project: TestSpace) ->
         assert "build:short.bst" in ended
         assert "build:next.bst" not in ended
     assert project.states("next.bst")["short.bst"] == "cached"
+
+
+def test_quit_leaves_sources_that_a_checkout_misses(space: TestSpace) -> None:
+    # in no other way does a session end well without what it was started for.  BuildStream 2.8.1, asked for
+    # `--fetchers 1 source checkout --deps all next.bst` and answered the same, says what is expected here
+    gate = space.project_directory / "gate"
+    space.project(plugins=[{"origin": "local", "path": "plugins", "sources": ["gated"]}])
+    space.configure("logging: {throttle-ui-updates: False}\n")
+    space.write("plugins/gated.py", GATED)
+    space.element("first.bst", f"kind: import\nsources:\n- kind: gated\n  gate: {gate}\n")
+    space.element(
+        "next.bst",
+        "kind: import\ndepends: [first.bst]\nsources:\n- kind: gated\n"
+        "- kind: gated\n  is-here: True\n- kind: gated\n",
+    )
+    os.mkfifo(gate)
+    writers = []
+
+    def is_fetching() -> bool:
+        try:
+            writers.append(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # nobody reads from it
+            return False
+        return True
+
+    with Terminal(space) as terminal:
+        terminal.start("--fetchers", "1", "source", "checkout", "--deps", "all", "next.bst")
+        terminal.wait_for(is_fetching, "the first fetch")
+        terminal.type("\x03")
+        terminal.expect(PROMPT)
+        terminal.type("quit\n")
+        terminal.expect("\nCompleting ongoing tasks before quitting\n")
+        os.close(writers[0])
+        ended = terminal.expect_status(255)
+    assert "SUCCESS test/first/" in ended
+    assert (
+        "\nUncached sources\n\n"
+        "    Sources are not cached for the following elements:\n    \n"
+        "      Following sources for element: next.bst are not cached:\n"
+        "        gated source at next.bst [line 4 column 2]\n"
+        "        gated source at next.bst [line 7 column 2]\n    \n"
+        "    Try fetching these elements first with `bst source fetch`"
+    ) in ended
+    assert space.recorded_errors()[0] == RecordedError("PIPELINE", "uncached-sources")
+    assert not (space.project_directory / "next").exists()
 
 
 def test_suspended_at_a_question(project: TestSpace) -> None:
