@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .._dataclass import dataclass
 from .._exceptions import BstError
 from .._load.graph import cycle_error
 from .._load.pluginregistry import PluginType
@@ -85,7 +86,8 @@ def _open(app: App, repairs: Repairs) -> "ProjectLoader | None":
     return loader
 
 
-class _Outcome(NamedTuple, Generic[_Value]):
+@dataclass(frozen=True, slots=True)
+class _Outcome(Generic[_Value]):
     """What an action gave, and what was wrong first."""
 
     value: _Value | None
