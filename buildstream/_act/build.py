@@ -11,7 +11,7 @@ from .._exceptions import BstError
 from .._load.elementhost import artifact_name
 from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement, build_scope
-from .._model.digest import Digest
+from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.message import MessageType
 from .._plan.artifactview import ArtifactView, BuildDependencyName, BuildSandboxState
 from .._plan.record import ArtifactState, ElementRecord
@@ -268,20 +268,20 @@ class Builder:
         buildtree: Digest | None = None
         if build_root and root.isdir(build_root):
             buildtree = root.open_directory(build_root)._digest()  # type: ignore[attr-defined]
-        environment = sandbox._environment
-        if environment is None:
-            environment = element.environment
+        environment = sandbox._environment or {}  # as it was configured; shells know the usual one
         assert self._services.sources is not None
+        buildroot: Digest = root._digest()  # type: ignore[attr-defined]
+        state = BuildSandboxState(
+            environment=tuple(sorted(environment.items())),
+            working_directory=sandbox._get_work_directory(),
+            marked_directories=tuple(sandbox._marked_directories),
+        )
         return replace(
             artifact,
             buildtree=buildtree,
-            buildroot=root._digest(),  # type: ignore[attr-defined]
+            buildroot=buildroot,
             sources=self._services.sources.combined_tree(record),
-            build_sandbox=BuildSandboxState(
-                environment=tuple(sorted(environment.items())),
-                working_directory=sandbox._get_work_directory(),
-                marked_directories=tuple(sandbox._marked_directories),
-            ),
+            build_sandbox=None if buildroot == EMPTY_DIGEST else state,  # as BuildStream 2.8 has it
         )
 
 

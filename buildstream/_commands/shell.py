@@ -149,7 +149,8 @@ class _Shell:
         with recorded_sandbox(app.services, app.artifacts, artifact, view.buildroot) as sandbox:
             state = view.build_sandbox
             if state is not None:
-                sandbox.set_environment(dict(state.environment))
+                if state.environment:  # else none was configured, and there is that of the element
+                    sandbox.set_environment(dict(state.environment))
                 for directory in state.marked_directories:
                     sandbox.mark_directory(directory)
                 if state.working_directory:

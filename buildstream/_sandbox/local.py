@@ -90,6 +90,10 @@ class LocalSandbox(Sandbox):
         capabilities = services.probe.capabilities()
         self._make_directories(cwd)
         is_read_only = bool(flags & _SandboxFlags.ROOT_READ_ONLY)
+        if is_read_only:
+            # as BuildStream 2.8 has it, for what is recorded of the root of a build
+            for path in MOUNT_POINTS:
+                self._virtual.open_directory(path)._set_subtree_read_only(False)
         writable = [path.lstrip("/") for path in self._marked_directories] if is_read_only else [""]
         protection = protect_all_but(self._virtual, writable)
         bases = {path: self._virtual.open_directory(path)._freeze() for path in protection.writable}

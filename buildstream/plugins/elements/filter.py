@@ -82,13 +82,11 @@ class FilterElement(Element):
         if self.pass_integration:
             public = self.get_public_data("bst") or MappingNode.from_dict({})
             passed = self._dependency().get_public_data("bst") or MappingNode.from_dict({})
-            commands = [
+            public["integration-commands"] = [
                 *passed.get_str_list("integration-commands", []),
                 *public.get_str_list("integration-commands", []),
             ]
-            if commands:
-                public["integration-commands"] = commands
-                self.set_public_data("bst", public)
+            self.set_public_data("bst", public)
         return ""
 
     def generate_script(self) -> str:
