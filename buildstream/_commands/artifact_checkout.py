@@ -21,8 +21,8 @@ from .app import App
 from .artifactpulls import pull_named
 from .artifacttargets import load_artifact_targets
 from .destination import check_directory, check_tarball
-from .jobs import pull_missing
 from .loading import element_names, load_names, query
+from .missing import pull_missing
 
 if TYPE_CHECKING:
     from .._sandbox.local import LocalSandbox

@@ -2,7 +2,7 @@
 
 from .._plan.artifactview import ArtifactView
 from .app import App
-from .jobs import pull_missing
+from .missing import pull_missing
 from .namedartifacts import empty_pipeline, record_of_ref
 
 

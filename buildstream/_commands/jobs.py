@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from .._config import OnError
 from .._exceptions import StreamError
 from .._load.resolved import ResolvedElement
-from .._model.message import MessageType
 from .._plan.pipeline import Pipeline
-from .._plan.record import ElementRecord, SourceState
+from .._plan.record import ElementRecord
 from .._schedule.artifactworks import PullWork, PushWork
 from .._schedule.queue import Queue, QueueStatus, Token
 from .._schedule.scheduler import Scheduler, SchedulerSettings
@@ -76,33 +75,6 @@ def source_push_queue(app: App, *, is_optional: bool) -> Queue:
     return Queue("Src-push", "Sources Pushed", Token.UPLOAD, work, has_retries=True)
 
 
-def pull_missing(app: App, pipeline: Pipeline, records: Sequence[ElementRecord]) -> None:
-    """Pulls those of RECORDS that are marked to be pulled; what no remote has stays absent.
-
-    There are messages of the jobs, but neither heading nor summary.
-
-    Raises:
-        StreamError: The disk refuses, or the user ended the command.
-    """
-    pending = [record for record in records if record.is_pull_pending]
-    if pending:
-        app.messenger.send(MessageType.INFO, "Attempting to fetch missing or incomplete artifact(s)")
-        _run(app, pull_queue(app, pipeline, is_optional=True), pending)
-
-
-def fetch_missing(app: App, records: Sequence[ElementRecord]) -> None:
-    """Fetches those sources of RECORDS, queried before, that are not staged in the store.
-
-    There are messages of the jobs, but neither heading nor summary.
-
-    Raises:
-        StreamError: Something could not be fetched, or the user ended the command.
-    """
-    missing = [record for record in records if record.source_state is not SourceState.STAGED]
-    if missing:
-        _run(app, fetch_queue(app), missing)
-
-
 def fetch_originals(app: App, records: Sequence[ElementRecord]) -> None:
     """Fetches what the sources of RECORDS are made of, where it is not there: workspaces need it.
 
@@ -112,10 +84,15 @@ def fetch_originals(app: App, records: Sequence[ElementRecord]) -> None:
     work = OriginalsWork(app.sources)
     missing = [record for record in records if work.status(record) is QueueStatus.READY]
     if missing:
-        _run(app, Queue("Fetch", "Sources Fetched", Token.DOWNLOAD, work, has_retries=True), missing)
+        run_alone(app, Queue("Fetch", "Sources Fetched", Token.DOWNLOAD, work, has_retries=True), missing)
 
 
-def _run(app: App, queue: Queue, records: Sequence[ElementRecord]) -> None:
+def run_alone(app: App, queue: Queue, records: Sequence[ElementRecord]) -> None:
+    """Has RECORDS pass through QUEUE, without a session.
+
+    Raises:
+        StreamError: A job failed, or the user ended the command.
+    """
     scheduler = make_scheduler(app, [queue], [record.element for record in records])
     scheduler.add(records)
     result = scheduler.run()

@@ -9,7 +9,7 @@ from .._plan.record import ElementRecord
 from .._store.checkout import export_directory
 from .._utils_atomic import temporary_directory
 from .app import App
-from .jobs import fetch_missing
+from .missing import fetch_missing
 
 
 def stage_junction(app: App, junction: ResolvedElement) -> str:

@@ -20,8 +20,8 @@ from ..sandbox import _SandboxFlags
 from .app import App
 from .artifactpulls import pull_named
 from .artifacttargets import load_artifact_targets
-from .jobs import fetch_missing, pull_missing
 from .loading import LoadedTargets, check_resolved, element_names, load_names, query
+from .missing import fetch_missing, pull_missing
 
 if TYPE_CHECKING:
     from .._load.projectkeys import ShellSettings

@@ -18,8 +18,8 @@ from ..utils import BST_ARBITRARY_TIMESTAMP, save_file_atomic
 from .app import App
 from .buildscripts import MAIN_SCRIPT, build_script, main_script, script_name
 from .destination import check_directory, check_tarball
-from .jobs import fetch_missing
 from .loading import LoadedTargets, check_resolved, element_names, load_names, query_sources
+from .missing import fetch_missing
 
 if TYPE_CHECKING:
     from ..storage import Directory
