@@ -7,11 +7,12 @@ from .._load.resolved import ResolvedElement
 from .._load.yaml import load_text
 from .._load.yamldump import dump
 from .._model.digest import Digest
-from .._plan.artifactview import ArtifactView, BuildDependencyName, BuildSandboxState
+from .._plan.artifactview import ArtifactView, BuildSandboxState
 from .._plan.record import ArtifactState, ElementRecord
 from .._store.cas import Cas
 from .._store.records import Records
 from ..node import MappingNode, NodeFile
+from .artifactmessage import view_from_bytes
 
 if TYPE_CHECKING:
     from .._protos.buildstream.v2.artifact_pb2 import Artifact
@@ -177,51 +178,6 @@ class ArtifactCache:
         return digest
 
 
-def view_from_bytes(data: bytes) -> ArtifactView | None:
-    from google.protobuf.message import DecodeError
-
-    from .._protos.buildstream.v2.artifact_pb2 import Artifact
-
-    message = Artifact()
-    try:
-        message.ParseFromString(data)
-    except DecodeError:
-        return None
-
-    def optional(name: str) -> Digest | None:
-        if not message.HasField(name):
-            return None
-        digest = getattr(message, name)
-        return Digest(digest.hash, digest.size_bytes)
-
-    def required(name: str) -> Digest:
-        digest = getattr(message, name)
-        return Digest(digest.hash, digest.size_bytes)
-
-    return ArtifactView(
-        is_success=message.build_success,
-        error=message.build_error,
-        error_detail=message.build_error_details,
-        strong_key=message.strong_key,
-        strict_key=message.strict_key,
-        weak_key=message.weak_key,
-        was_workspaced=message.was_workspaced,
-        files=optional("files"),
-        build_dependencies=tuple(
-            BuildDependencyName(d.project_name, d.element_name, d.cache_key, d.was_workspaced)
-            for d in message.build_deps
-        ),
-        public_data=required("public_data"),
-        logs=tuple((log.name, Digest(log.digest.hash, log.digest.size_bytes)) for log in message.logs),
-        buildtree=optional("buildtree"),
-        sources=optional("sources"),
-        buildroot=optional("buildroot"),
-        low_diversity_meta=required("low_diversity_meta"),
-        high_diversity_meta=required("high_diversity_meta"),
-        build_sandbox=_sandbox_state(message) if message.HasField("buildsandbox") else None,
-    )
-
-
 def _is_well_formed(artifact: ArtifactView) -> bool:
     """Whether ARTIFACT was read from an intact record, as far as its digests tell."""
     digests = [
@@ -232,16 +188,6 @@ def _is_well_formed(artifact: ArtifactView) -> bool:
         *filter(None, (artifact.files, artifact.buildtree, artifact.sources, artifact.buildroot)),
     ]
     return all(digest.is_well_formed() for digest in digests)
-
-
-def _sandbox_state(message: "Artifact") -> BuildSandboxState:
-    state = message.buildsandbox
-    return BuildSandboxState(
-        environment=tuple((variable.name, variable.value) for variable in state.environment),
-        working_directory=state.working_directory,
-        marked_directories=tuple(state.marked_directories),
-        subsandboxes=tuple(Digest(digest.hash, digest.size_bytes) for digest in state.subsandbox_digests),
-    )
 
 
 def _message_from_view(artifact: ArtifactView) -> "Artifact":

@@ -10,7 +10,8 @@ from .._model.digest import Digest
 from .._store.cleanup import RecordSet, Reference
 from .._store.records import Records
 from ..exceptions import LoadErrorReason
-from .artifacts import ArtifactCache, view_from_bytes
+from .artifactmessage import view_from_bytes
+from .artifacts import ArtifactCache
 from .sourcemessage import files_of_message
 
 PINS = os.path.join("artifacts", "pins")

@@ -5,11 +5,15 @@ hand: loading the protocol buffer library costs more time than most commands
 take, and a plain encoder needs about a microsecond an entry.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import NamedTuple
 
 from .digest import Digest
+from .directorybytes import Columns, TreeDecodeError, check_hashes, check_names, decode_canonical
+from .wire import WireError, fields, read_varint, skip_field
 
 _NANOSECONDS = 1_000_000_000
 _SUBTREE_READ_ONLY = "SubtreeReadOnly"
@@ -48,8 +52,10 @@ class TreeDirectory(NamedTuple):
     mtime_ns: int | None = None  # since the epoch; None if none was recorded
 
 
-class TreeDecodeError(ValueError):
-    """Bytes that are not an acceptable directory."""
+# Make entries of tuples, without a step of the interpreter for each.
+_NEW_DIGEST = partial(tuple.__new__, Digest)
+_NEW_FILE = partial(tuple.__new__, FileEntry)
+_NEW_DIRECTORY = partial(tuple.__new__, DirectoryEntry)
 
 
 # --- Encoding
@@ -154,17 +160,21 @@ def decode_directory(data: bytes) -> TreeDirectory:
     subtree_read_only: bool | None = None
     mtime_ns: int | None = None
     try:
-        files, directories, position = _decode_canonical(data)
+        columns, directory_columns, position = decode_canonical(data)
+        rows = zip(columns.names, _digests(columns), columns.executables, repeat(None))
+        files: list[FileEntry] = list(map(_NEW_FILE, rows))
+        rows_of_directories = zip(directory_columns.names, _digests(directory_columns), strict=True)
+        directories: list[DirectoryEntry] = list(map(_NEW_DIRECTORY, rows_of_directories))
         end = len(data)
         while position < end:
             tag = data[position]
             if tag not in (0x0A, 0x12, 0x1A, 0x2A):
-                position = _skip_field(data, position)
+                position = skip_field(data, position)
                 continue
             length = data[position + 1]
             position += 2
             if length >= 0x80:
-                length, position = _read_varint(data, position - 1)
+                length, position = read_varint(data, position - 1)
             node_end = position + length
             if node_end > end:
                 raise TreeDecodeError("an entry is cut short")
@@ -178,11 +188,11 @@ def decode_directory(data: bytes) -> TreeDirectory:
             else:
                 subtree_read_only, mtime_ns = _decode_properties(data[position:node_end])
             position = node_end
-    except (IndexError, UnicodeDecodeError) as error:
+    except (IndexError, UnicodeDecodeError, WireError) as error:
         raise TreeDecodeError(f"malformed directory: {error}") from error
-    _check_names([*files, *directories, *symlinks])
-    _check_digests([*files, *directories])
     by_name = itemgetter(0)
+    check_names(list(map(by_name, chain(files, directories, symlinks))))
+    check_hashes([entry.digest.hash for entry in files] + [entry.digest.hash for entry in directories])
     return TreeDirectory(
         tuple(sorted(files, key=by_name)),
         tuple(sorted(directories, key=by_name)),
@@ -192,71 +202,8 @@ def decode_directory(data: bytes) -> TreeDirectory:
     )
 
 
-def _decode_canonical(data: bytes) -> tuple[list[FileEntry], list[DirectoryEntry], int]:
-    """The files and directories that DATA begins with, and where these end, as far as they are canonical.
-
-    Most directories consist of nothing else: it takes half as long as to look at each field.
-    """
-    files: list[FileEntry] = []
-    directories: list[DirectoryEntry] = []
-    new = tuple.__new__
-    text = data.decode("latin-1")
-    tails: dict[bytes, tuple[int, int, bool]] = {}
-    position, end = 0, len(data)
-    while position + 72 <= end:
-        tag, length, start = data[position], data[position + 1], position + 2
-        if length >= 0x80:
-            length, start = length & 0x7F | data[start] << 7, start + 1
-        name_end = start + 2 + data[start + 1]
-        hash_start = name_end + 4
-        node_end = start + length
-        if (
-            tag not in (0x0A, 0x12)
-            or node_end > end
-            or hash_start + 64 > node_end
-            or data[start] != 0x0A
-            or data[start + 1] >= 0x80
-            or data[name_end] != 0x12
-            or text[name_end + 2 : hash_start] != "\n@"
-        ):
-            break
-        tail = data[hash_start + 64 : node_end]
-        known = tails.get(tail)
-        if known is None:
-            known = _decode_tail(tail)
-            if known is None:
-                break
-            tails[tail] = known
-        digest_length, size, is_executable = known
-        if data[name_end + 1] != digest_length:
-            break
-        name = text[start + 2 : name_end]
-        if not name.isascii():
-            name = data[start + 2 : name_end].decode()
-        digest = new(Digest, (text[hash_start : hash_start + 64], size))
-        if tag == 0x0A:
-            files.append(new(FileEntry, (name, digest, is_executable, None)))
-        elif is_executable:
-            break
-        else:
-            directories.append(new(DirectoryEntry, (name, digest)))
-        position = node_end
-    return files, directories, position
-
-
-def _decode_tail(tail: bytes) -> tuple[int, int, bool] | None:
-    """Of what follows the hash in a node: length of the digest, size, execute bit; None if it is unusual."""
-    is_executable = tail.endswith(b"\x20\x01")
-    size_field = tail[:-2] if is_executable else tail
-    if not size_field:
-        return 66, 0, is_executable
-    if size_field[0] != 0x10 or len(size_field) < 2:
-        return None
-    try:
-        size, size_end = _read_varint(size_field, 1)
-    except (IndexError, TreeDecodeError):
-        return None
-    return (66 + size_end, size, is_executable) if size_end == len(size_field) else None
+def _digests(columns: Columns) -> Iterator[Digest]:
+    return map(_NEW_DIGEST, zip(columns.hashes, columns.sizes, strict=True))
 
 
 def _decode_file(data: bytes, position: int, end: int) -> FileEntry:
@@ -275,7 +222,7 @@ def _decode_file(data: bytes, position: int, end: int) -> FileEntry:
         digest_end = name_end + 2 + data[name_end + 1]
         size = 0
         if digest_end > hash_end and data[hash_end] == 0x10:
-            size, hash_end_of_size = _read_varint(data, hash_end + 1)
+            size, hash_end_of_size = read_varint(data, hash_end + 1)
         else:
             hash_end_of_size = hash_end
         if hash_end_of_size == digest_end and digest_end <= end:
@@ -297,20 +244,20 @@ def _canonical_mtime(data: bytes, position: int, end: int) -> int | None:
         return None
     if data[position + 2] != 0x12 or data[position + 3] != length - 4 or data[position + 4] != 0x08:
         return None
-    seconds, position = _read_varint(data, position + 5)
+    seconds, position = read_varint(data, position + 5)
     if seconds >= 1 << 63:
         return None
     if position == end:
         return seconds * _NANOSECONDS
     if position > end or data[position] != 0x10:
         return None
-    nanoseconds, position = _read_varint(data, position + 1)
+    nanoseconds, position = read_varint(data, position + 1)
     return seconds * _NANOSECONDS + nanoseconds if position == end else None
 
 
 def _decode_any_file(node: bytes) -> FileEntry:
     name, digest, is_executable, mtime_ns = "", Digest("", 0), False, None
-    for number, value in _fields(node):
+    for number, value in fields(node):
         if number == 1 and isinstance(value, bytes):
             name = value.decode()
         elif number == 2 and isinstance(value, bytes):
@@ -324,7 +271,7 @@ def _decode_any_file(node: bytes) -> FileEntry:
 
 def _decode_symlink(data: bytes, position: int, end: int) -> SymlinkEntry:
     name, target = "", ""
-    for number, value in _fields(data[position:end]):
+    for number, value in fields(data[position:end]):
         if number == 1 and isinstance(value, bytes):
             name = value.decode()
         elif number == 2 and isinstance(value, bytes):
@@ -334,7 +281,7 @@ def _decode_symlink(data: bytes, position: int, end: int) -> SymlinkEntry:
 
 def _decode_digest(message: bytes) -> Digest:
     hash_text, size = "", 0
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == 1 and isinstance(value, bytes):
             hash_text = value.decode()
         elif number == 2 and isinstance(value, int):
@@ -346,93 +293,15 @@ def _decode_properties(message: bytes) -> tuple[bool | None, int | None]:
     """SubtreeReadOnly and the modification time of a NodeProperties message."""
     subtree_read_only: bool | None = None
     mtime_ns: int | None = None
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == 1 and isinstance(value, bytes):
-            texts = {field: text.decode() for field, text in _fields(value) if isinstance(text, bytes)}
+            texts = {field: text.decode() for field, text in fields(value) if isinstance(text, bytes)}
             if texts.get(1) == _SUBTREE_READ_ONLY:
                 subtree_read_only = texts.get(2) == "true"
         elif number == 2 and isinstance(value, bytes):
-            time = {field: part for field, part in _fields(value) if isinstance(part, int)}
+            time = {field: part for field, part in fields(value) if isinstance(part, int)}
             seconds = time.get(1, 0)
             if seconds >= 1 << 63:
                 seconds -= 1 << 64
             mtime_ns = seconds * _NANOSECONDS + time.get(2, 0)
     return subtree_read_only, mtime_ns
-
-
-def _fields(message: bytes) -> Iterable[tuple[int, int | bytes]]:
-    """Yields number and value of the integer and the length-delimited fields; skips others."""
-    position = 0
-    while position < len(message):
-        key, value_start = _read_varint(message, position)
-        wire_type = key & 7
-        if wire_type == 0:
-            integer, position = _read_varint(message, value_start)
-            yield key >> 3, integer
-        elif wire_type == 2:
-            length, start = _read_varint(message, value_start)
-            position = start + length
-            if position > len(message):
-                raise TreeDecodeError("a field is cut short")
-            yield key >> 3, message[start:position]
-        else:
-            position = _skip_field(message, position)
-
-
-def _skip_field(data: bytes, position: int) -> int:
-    """The position behind the field that starts at POSITION."""
-    key, position = _read_varint(data, position)
-    wire_type = key & 7
-    if wire_type == 0:
-        _, position = _read_varint(data, position)
-    elif wire_type == 1:
-        position += 8
-    elif wire_type == 2:
-        length, position = _read_varint(data, position)
-        position += length
-    elif wire_type == 5:
-        position += 4
-    else:
-        raise TreeDecodeError(f"unknown wire type {wire_type}")
-    if position > len(data):
-        raise TreeDecodeError("a field is cut short")
-    return position
-
-
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """A variable-length integer and the position behind it."""
-    value = data[position]
-    position += 1
-    if value < 0x80:
-        return value, position
-    value &= 0x7F
-    shift = 7
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & 0xFFFF_FFFF_FFFF_FFFF, position
-        shift += 7
-        if shift > 63:
-            raise TreeDecodeError("an integer is too long")
-
-
-_HEXADECIMAL = b"0123456789abcdef"
-
-
-def _check_names(entries: "list[FileEntry | DirectoryEntry | SymlinkEntry]") -> None:
-    """Refuses names that a server could use to reach outside of the directory.  O(bytes of names)."""
-    names = {entry[0] for entry in entries}
-    if len(names) != len(entries):
-        raise TreeDecodeError("a name comes twice")
-    joined = "".join(names)
-    if "/" in joined or "\0" in joined or not names.isdisjoint(("", ".", "..")):
-        raise TreeDecodeError("a name is not that of a directory entry")
-
-
-def _check_digests(entries: "list[FileEntry | DirectoryEntry]") -> None:
-    hashes = [entry[1].hash for entry in entries]
-    joined = "".join(hashes).encode()
-    if any(len(text) != 64 for text in hashes) or joined.translate(None, _HEXADECIMAL):
-        raise TreeDecodeError("a digest is not a SHA-256")

@@ -5,7 +5,8 @@ from threading import Lock
 
 from .._exceptions import CASError
 from .._model.digest import Digest
-from .._model.tree import TreeDecodeError, decode_directory
+from .._model.directorybytes import TreeDecodeError
+from .._model.tree import decode_directory
 from .storage import Storage
 
 _REMEMBERED = 100_000

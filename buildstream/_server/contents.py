@@ -6,7 +6,8 @@ from grpc import StatusCode
 
 from .._exceptions import CASError
 from .._model.digest import Digest
-from .._model.tree import TreeDecodeError, decode_directory
+from .._model.directorybytes import TreeDecodeError
+from .._model.tree import decode_directory
 from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
     BatchReadBlobsRequest,
     BatchReadBlobsResponse,

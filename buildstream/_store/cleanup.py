@@ -15,7 +15,8 @@ from typing import NamedTuple
 from .._dataclass import dataclass
 from .._exceptions import CASError
 from .._model.digest import Digest
-from .._model.tree import TreeDecodeError, decode_directory
+from .._model.directorybytes import TreeDecodeError
+from .._model.tree import decode_directory
 from .layout import StoreLayout
 from .objects import ObjectStore
 from .records import Records

@@ -3,7 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from buildstream._act.artifacts import ArtifactCache, view_from_bytes
+from buildstream._act.artifactmessage import view_from_bytes
+from buildstream._act.artifacts import ArtifactCache
 from buildstream._act.retention import artifact_references
 from buildstream._model.digest import Digest
 from buildstream._protos.buildstream.v2.artifact_pb2 import Artifact

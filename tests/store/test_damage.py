@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from buildstream._act.artifacts import ArtifactCache, view_from_bytes
+from buildstream._act.artifactmessage import view_from_bytes
+from buildstream._act.artifacts import ArtifactCache
 from buildstream._act.retention import artifact_references
 from buildstream._exceptions import CASError
 from buildstream._model.digest import Digest

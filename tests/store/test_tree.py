@@ -5,11 +5,11 @@ import random
 import pytest
 
 from buildstream._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
+from buildstream._model.directorybytes import TreeDecodeError
 from buildstream._model.tree import (
     DirectoryEntry,
     FileEntry,
     SymlinkEntry,
-    TreeDecodeError,
     TreeDirectory,
     decode_directory,
     encode_directory,
