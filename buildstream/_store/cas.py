@@ -27,6 +27,7 @@ from .stagedtrees import StagedTreesCache
 from .statcache import digest_directory, store_directory
 from .trash import discard, empty_trash, trash_emptied_in_background
 from .usage import StoreLimits, StoreUsage
+from .verifiedtrees import VerifiedTrees
 
 if TYPE_CHECKING:
     from .blobworkers import StoredBatch
@@ -65,7 +66,11 @@ class Cas:
         self.usage = StoreUsage(self._layout, limits or StoreLimits())
         self._durable = durable
         self._objects = ObjectStore(self._layout, self._lock, self.usage, disk)
-        self._trees = DirectoryStore(self._objects, CompleteTrees(self._layout.objects, self._layout.stats))
+        self._trees = DirectoryStore(
+            self._objects,
+            CompleteTrees(self._layout.objects, self._layout.stats),
+            VerifiedTrees(self._layout.stats),
+        )
         self._objects.synced_ns = last_flush_ns(self._layout)
         self._flusher = Flusher(self._layout, self._lock, self._objects.writer, disk)
         self._extractor = TreeExtractor(
@@ -346,6 +351,17 @@ class Cas:
         """Forgets which trees were complete, after blobs were deleted."""
         self._trees.forget_presence()
 
+    def verified_ns(self, digest: Digest) -> int:
+        """Objects of the tree that have not been changed since then are right; 0 if none are known to be.
+
+        In nanoseconds since the epoch, of the clock of the file system.
+        """
+        return self._trees.verified_ns(digest)
+
+    def note_verified(self, digest: Digest, file_count: int) -> None:
+        """Notes for later commands that all FILE_COUNT files of the tree DIGEST are right."""
+        self._trees.note_verified(digest, file_count)
+
     def import_directory(self, path: str, *, mtimes: bool = False, consume: bool = False) -> Digest:
         """Stores a host directory and gives the digest of the tree.
 
@@ -378,7 +394,7 @@ class Cas:
             self._objects, self._layout.stats, path, mtimes=mtimes, stores_many=stores_many
         )
         if tree.stored:
-            self._trees.note_stored(tree.digest, tree.stored, tree.file_count)
+            self._trees.note_stored(tree.digest, tree.stored, tree.file_count, is_new=tree.is_new)
         return tree.digest
 
     def store_directory(
@@ -496,6 +512,7 @@ class Cas:
             CASError: The disk refuses.
         """
         self._objects.workers.close()
+        self._trees.finish()
         if self._objects.blob_workers is not None:
             self._objects.blob_workers.close()
         if self._durable:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import BinaryIO, cast
 
 from .._exceptions import CASError
@@ -16,6 +16,7 @@ from .layout import storage_errors
 from .nodes import DirectoryNode, Tree
 from .placing import FilePlacer, Placement
 from .tarexport import add_tree_to_tar
+from .treeplacing import TreePlacer
 
 _NEW_FILE_MODE = 0o666  # the umask is taken off by the system
 _NEW_EXECUTABLE_MODE = 0o777
@@ -41,6 +42,7 @@ def export_directory(
     Raises:
         CASError: A blob is missing or corrupt, or something is in the way.
     """
+    path = os.path.abspath(path)  # for workers, too
     with storage_errors("check out into", path):
         os.makedirs(path, exist_ok=True)
     _DirectoryExport(cas, hardlinks=hardlinks, force=force).run(digest, path)
@@ -53,41 +55,75 @@ class _DirectoryExport:
         self._cas = cas
         self._hardlinks = hardlinks
         self._force = force
+        self._file_count = 0
+        self._times: list[tuple[str, int]] = []  # recorded times of directories, parents before children
 
     def run(self, root_digest: Digest, root: str) -> None:
         # where no link is possible, it is not tried for each file
         self._hardlinks = self._hardlinks and os.stat(root).st_dev == os.stat(self._cas.directory).st_dev
-        with ExitStack() as stack:
-            self._run(root_digest, root, self._cas.placer(stack, self._placement()))
-
-    def _placement(self) -> Placement:
-        """How files are made where nothing can be in their way."""
-        return Placement(mask=get_umask(), mtime_ns=None, place=self._write_file)
-
-    def _run(self, root_digest: Digest, root: str, placer: FilePlacer) -> None:
-        finished: list[tuple[str, int]] = []  # directories with a recorded time, parents first
+        placement = Placement(mask=get_umask(), mtime_ns=None, place=self._write_file)
+        verified_ns = self._cas.verified_ns(root_digest) if self._hardlinks else 0
+        manner = (self._hardlinks, placement.mask, verified_ns)
         with storage_errors("check out into", root):
             waiting = [(root, root_digest, not os.listdir(root))]
-        while waiting:
-            path, digest, is_empty = waiting.pop()
-            directory = self._cas.read_directory(digest)
-            with storage_errors("check out", path):
-                if not is_empty:
-                    for entry in directory.files:
-                        self._clear(f"{path}/{entry.name}")
-                self._add_files(placer, path, directory.files)
-                for name, target in directory.symlinks:
-                    self._clear(f"{path}/{name}")
-                    os.symlink(target, f"{path}/{name}")
-                for name, child in directory.directories:
-                    is_new = self._make_directory(f"{path}/{name}")
-                    waiting.append((f"{path}/{name}", child, is_new))
-            if directory.mtime_ns is not None:
-                finished.append((path, directory.mtime_ns))
-        placer.finish()
-        for path, mtime_ns in reversed(finished):
+        with ExitStack() as stack:
+            placer = self._cas.placer(stack, placement)
+            while waiting:
+                path, digest, is_empty = waiting.pop()
+                with storage_errors("check out", path):
+                    waiting += self._make(placer, path, digest, is_empty=is_empty)
+                if placer.group is not None:
+                    trees = TreePlacer(placer.group, manner)
+                    trees.run((path, digest) for path, digest, is_empty in waiting if is_empty)
+                    waiting = [task for task in waiting if not task[2]]
+                    waiting += self._take_over(trees)
+            placer.finish()
+        if self._hardlinks:
+            self._cas.note_verified(root_digest, self._file_count)
+        for path, mtime_ns in reversed(self._times):
             with storage_errors("check out", path):
                 os.utime(path, ns=(mtime_ns, mtime_ns))
+
+    def _make(
+        self, placer: FilePlacer, path: str, digest: Digest, *, is_empty: bool
+    ) -> list[tuple[str, Digest, bool]]:
+        """Makes what is in a directory; gives the paths of those in it, and whether they are empty."""
+        directory = self._cas.read_directory(digest)
+        if not is_empty:
+            for entry in directory.files:
+                self._clear(f"{path}/{entry.name}")
+        self._file_count += len(directory.files)
+        self._add_files(placer, path, directory.files)
+        for name, target in directory.symlinks:
+            if not is_empty:
+                self._clear(f"{path}/{name}")
+            os.symlink(target, f"{path}/{name}")
+        if directory.mtime_ns is not None:
+            self._times.append((path, directory.mtime_ns))
+        children: list[tuple[str, Digest, bool]] = []
+        for name, child in directory.directories:
+            is_new = is_empty or self._is_free(f"{path}/{name}")
+            if is_new:
+                os.mkdir(f"{path}/{name}")
+            children.append((f"{path}/{name}", child, is_new))
+        return children
+
+    def _take_over(self, trees: TreePlacer) -> list[tuple[str, Digest, bool]]:
+        """Does what workers have left; gives the directories that they did not make."""
+        self._file_count += trees.file_count
+        self._times += trees.times
+        for path, digest, positions, may_exist in trees.left:
+            entries = self._cas.read_directory(digest).files
+            for position in positions:
+                entry = entries[position]
+                if may_exist:
+                    _remove(f"{path}/{entry.name}")
+                self._write_file(entry, f"{path}/{entry.name}", self._hardlinks and entry.mtime_ns is None)
+        for path, digest in trees.refused:
+            directory = self._cas.read_directory(digest)
+            for name, *_ in (*directory.files, *directory.symlinks):
+                _remove(f"{path}/{name}")
+        return [(path, digest, False) for path, digest in trees.refused]
 
     def _add_files(self, placer: FilePlacer, path: str, entries: tuple[FileEntry, ...]) -> None:
         if not self._hardlinks:
@@ -131,13 +167,17 @@ class _DirectoryExport:
             raise CASError(f"Failed to check out '{path}': there is {kind} already")
         os.unlink(path)
 
-    def _make_directory(self, path: str) -> bool:
-        """Makes a directory unless there is one; whether it is new."""
+    def _is_free(self, path: str) -> bool:
+        """Whether there is no directory at PATH, and nothing else any more."""
         if not os.path.islink(path) and os.path.isdir(path):  # a link would lead the export elsewhere
             return False
         self._clear(path)
-        os.mkdir(path)
         return True
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -9,12 +9,13 @@ changed since.  Content is verified when it is used, as always.
 import os
 import time
 from array import array
+from contextlib import suppress
 
 from .._model.digest import Digest
-from .statrecords import is_settled, replace_record
+from .statrecords import clock_ns, is_settled, replace_record
 
 _FORMAT = b"bst-complete-1\n"
-_WORTHWHILE = 2_000  # blobs; looking at fewer is as fast as looking at the directories
+WORTHWHILE = 2_000  # blobs; looking at fewer is as fast as looking at the directories
 _PREFIXES = [f"{number:02x}" for number in range(256)]
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -45,12 +46,22 @@ class CompleteTrees:
 
         Does nothing if one may have been deleted meanwhile, or if it is not worth the trouble.
         """
-        if blob_count < _WORTHWHILE:
+        if blob_count < WORTHWHILE:
             return
         times = self._times()
         newest_ns = max(times)
         if is_settled(newest_ns, newest_ns, since_ns):
             replace_record(self._path(digest), self._text(times))
+
+    def remember_claimed(self, digest: Digest, blob_count: int) -> None:
+        """As `remember`, for a tree of which this session still claims all blobs."""
+        if blob_count < WORTHWHILE:
+            return
+        with suppress(OSError):
+            now_ns = clock_ns(self._records)
+            times = self._times()
+            if max(times) < now_ns:
+                replace_record(self._path(digest), self._text(times))
 
     def _path(self, digest: Digest) -> str:
         return os.path.join(self._records, f"complete-{digest.hash}")
@@ -68,9 +79,13 @@ class CompleteTrees:
     @staticmethod
     def _text(times: "array[int]") -> bytes:
         """The content of a file: what may be lost when the machine crashes counts for one boot only."""
-        try:
-            with open(_BOOT_ID, "rb") as file:
-                boot = file.read()
-        except OSError:
-            boot = str(time.time_ns()).encode()  # never the same again
-        return _FORMAT + boot + times.tobytes()
+        return _FORMAT + boot() + times.tobytes()
+
+
+def boot() -> bytes:
+    """A text for this boot of the machine; another one each time if it has none."""
+    try:
+        with open(_BOOT_ID, "rb") as file:
+            return file.read()
+    except OSError:
+        return b"%d" % time.time_ns()

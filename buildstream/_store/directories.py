@@ -2,12 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import cast
 
 from .._exceptions import CASError
 from .._model.digest import Digest
-from .._model.tree import TreeDecodeError, TreeDirectory, decode_directory, encode_directory
+from .._model.directorybytes import TreeDecodeError
+from .._model.tree import TreeDirectory, decode_directory, encode_directory
 from .completeness import CompleteTrees
 from .objects import ObjectStore
+from .verifiedtrees import VerifiedTrees
+from .workers import DIRECTORY_SIZE, WORTHWHILE
 
 _ENTRIES_KEPT = 500_000  # of decoded directories, some 300 bytes each
 
@@ -16,16 +21,21 @@ class DirectoryStore:
     """The directories of a store.  Safe to use from several threads.
 
     Args:
-        complete_trees: What other commands have seen.
+        complete_trees: What other commands have seen to be there.
+        verified_trees: What other commands have seen to be right.
     """
 
-    def __init__(self, objects: ObjectStore, complete_trees: CompleteTrees) -> None:
+    def __init__(
+        self, objects: ObjectStore, complete_trees: CompleteTrees, verified_trees: VerifiedTrees
+    ) -> None:
         self._objects = objects
         self._complete_trees = complete_trees
+        self._verified_trees = verified_trees
         self._directories: dict[str, TreeDirectory] = {}  # decoded, by hash
         self._entry_count = 0  # in these
         self._complete: set[str] = set()  # hashes of trees that were seen to be complete
         self._claimed: set[str] = set()  # of those that stay so as long as the session lasts
+        self._stored: dict[Digest, int] = {}  # large trees of which all is claimed, and numbers of files
         self.verifies_on_use = False  # whether a tree that has all names is taken to be complete
 
     def add(self, directory: TreeDirectory) -> Digest:
@@ -64,15 +74,34 @@ class DirectoryStore:
             return self._has_all_names(digest)
         return next(self._missing_blobs(digest, self._objects.lacking, self._complete), None) is None
 
-    def note_stored(self, digest: Digest, hashes: frozenset[str], file_count: int) -> None:
+    def note_stored(self, digest: Digest, hashes: frozenset[str], file_count: int, *, is_new: bool) -> None:
         """Notes that the tree DIGEST has been stored in this session, and so is complete and claimed.
 
         Args:
+            digest: The tree.
             hashes: Of all its directories.
             file_count: How many files it has.
+            is_new: Whether no file was there already, so that none can be damaged.
         """
         self._complete |= hashes
         self._claimed |= hashes
+        self._stored[digest] = file_count
+        if is_new:
+            self._verified_trees.remember(digest, file_count)
+
+    def finish(self) -> None:
+        """To be called before the session ends: tells other commands what was stored."""
+        for digest, count in self._stored.items():
+            self._complete_trees.remember_claimed(digest, count)
+        self._stored.clear()
+
+    def verified_ns(self, digest: Digest) -> int:
+        """Objects of the tree that have not been changed since then are right; see VerifiedTrees."""
+        return self._verified_trees.verified_ns(digest)
+
+    def note_verified(self, digest: Digest, file_count: int) -> None:
+        """Notes that all FILE_COUNT files of the tree DIGEST are right."""
+        self._verified_trees.remember(digest, file_count)
 
     def missing_blobs(self, digest: Digest) -> list[Digest]:
         """What is missing of a tree, as far as the directories that are present tell; each blob once.
@@ -85,6 +114,7 @@ class DirectoryStore:
         """Whether all directories of a tree can be read, and there is an object by the name of each file."""
         visited: set[Digest] = set()
         waiting = [digest]
+        count = 0
         while waiting:
             current = waiting.pop()
             if current in visited:
@@ -97,12 +127,40 @@ class DirectoryStore:
             if not self._objects.are_listed([file.digest for file in directory.files]):
                 return False
             waiting.extend(subdirectory.digest for subdirectory in directory.directories)
+            count += len(directory.files)
+            if count >= WORTHWHILE:
+                count = 0
+                waiting = self._look(waiting, visited)
         return True
+
+    def _look(self, directories: list[Digest], visited: set[Digest]) -> list[Digest]:
+        """Has workers look through DIRECTORIES and all below; gives those that they find fault with."""
+        left: list[Digest] = []
+        waiting = directories
+
+        def take(digest: Digest, answer: object) -> None:
+            if answer is None:
+                left.append(digest)
+                visited.discard(digest)
+            else:
+                waiting.extend(Digest(*child) for child in cast("list[tuple[str, int]]", answer))
+
+        with self._objects.workers.borrowed() as group:
+            if group is None:
+                return directories
+            while waiting or group.advance():
+                found = set(waiting) - visited
+                waiting.clear()
+                visited |= found
+                for digest in found:
+                    group.submit("look", tuple(digest), DIRECTORY_SIZE, partial(take, digest))
+        return left
 
     def forget_presence(self) -> None:
         """Forgets which trees were complete, after blobs were deleted."""
         self._complete.clear()
         self._claimed.clear()
+        self._stored.clear()
         self._directories.clear()
         self._entry_count = 0
 

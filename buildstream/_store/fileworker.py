@@ -1,7 +1,7 @@
 """A program that looks at, hashes, stores, links and copies many small files; see `workers`.
 
-It runs as `python -I -S fileworker.py` and imports nothing of this package. Its working directory
-is that of the objects. Requests and answers are values in the format of `marshal`, each behind its
+It runs `main` and imports what it needs of this package, without what the package imports. Its working
+directory is that of the objects. Requests and answers are values in the format of `marshal`, each behind its
 length; the first tells where everything is, each other one is an operation with the arguments
 for several calls of it. For each file it answers whether it was done: what is not, for whatever
 reason, is left to the caller, who finds the reason when he does it.
@@ -10,25 +10,43 @@ Each operation is one loop: calls between small functions would take longer than
 """
 
 import errno
+import gc
 import marshal
 import os
 import stat
+import struct
 import sys
-from array import array
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from hashlib import sha256
+from operator import attrgetter
 from time import time_ns
+
+try:  # what hashlib would give, without what else it loads
+    from _hashlib import openssl_sha256 as sha256
+except ImportError:
+    from hashlib import sha256
+
+TYPE_CHECKING = False  # importing it from typing would take half of the time that starting takes
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 LEFT, MADE, FOUND = range(3)  # what became of a file: nothing, it is an object now, there was one
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_READ_OBJECT = _READ | os.O_NOATIME  # the access time tells of use; fails where they belong to somebody else
+READ_OBJECT = _READ | os.O_NOATIME  # the access time tells of use; fails where they belong to somebody else
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 HASH_BYTES = 32
+# Larger files take the time of the system, not of the interpreter, and may be shared by the file system.
+MOST_BYTES = 1 << 20  # of a file that is read or copied here
 _HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # as for the next file
+SEPARATOR = "\0"  # of names: no name holds it
+# What tells of each entry that is no directory whether it has changed, and how many bytes that takes.
+facts_of = attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+FACTS_BYTES = 5 * 8
 LENGTH_BYTES = 4  # in front of each value
+
+# Of a file to be made: its name, the path of its object from the directory of objects, the size of that, and
+# the modification time it gets if it is a copy, None for the present one.
+ObjectFile = tuple[str, str, int, int | None]
 
 
 class FileWorker:
@@ -43,13 +61,28 @@ class FileWorker:
         self._temporary = temporary
         self._mtime_ns = mtime_ns
 
-    def scan(self, directory: str) -> tuple[list[str], bytes, list[tuple[str, int]]]:
+    def operations(self) -> "dict[str, Callable[..., object]]":
+        """All operations by name."""
+        from .treeworker import TreeWorker
+
+        trees = TreeWorker(self)
+        return {
+            "scan": self.scan,
+            "hash": self.hash,
+            "store": self.store,
+            "link": self.link,
+            "copy": self.copy,
+            "look": trees.look,
+            "place": trees.place,
+        }
+
+    def scan(self, directory: str) -> tuple[str, bytes, list[tuple[str, int]]]:
         """What is in a directory, without reading more of it than `stat` tells.
 
         Returns:
-            The names of its entries but for directories; of these, mode, inode, size, modification and
-            change time, as an array of signed numbers of 8 bytes; and name and modification time of each
-            directory.
+            The names of its entries but for directories, joined; of these, mode, inode, size, modification
+            and change time, as an array of signed numbers of 8 bytes; and name and modification time of
+            each directory.
         """
         names: list[str] = []
         facts: list[int] = []
@@ -59,19 +92,19 @@ class FileWorker:
             with os.scandir(parent) as entries:
                 for entry in entries:
                     try:
-                        mode, inode, _, _, _, _, size, _, _, _ = status = entry.stat(follow_symlinks=False)
+                        found = facts_of(entry.stat(follow_symlinks=False))
                     except FileNotFoundError:
                         continue
-                    if stat.S_ISDIR(mode):
-                        directories.append((entry.name, status.st_mtime_ns))
+                    if stat.S_ISDIR(found[0]):
+                        directories.append((entry.name, found[3]))
                     else:
                         names.append(entry.name)
-                        facts += (mode, inode, size, status.st_mtime_ns, status.st_ctime_ns)
+                        facts += found
         finally:
             os.close(parent)
-        return names, array("q", facts).tobytes(), directories
+        return SEPARATOR.join(names), struct.pack(f"{len(facts)}q", *facts), directories
 
-    def hash(self, directory: str, names: Sequence[str], sizes: Sequence[int]) -> tuple[bytes, bytes]:
+    def hash(self, directory: str, names: "Sequence[str]", sizes: "Sequence[int]") -> tuple[bytes, bytes]:
         """The hashes of the files called NAMES in DIRECTORY, if they still have these SIZES.
 
         Returns:
@@ -100,7 +133,7 @@ class FileWorker:
         return bytes(states), bytes(hashes)
 
     def store(
-        self, directory: str, names: Sequence[str], sizes: Sequence[int], executables: bytes
+        self, directory: str, names: "Sequence[str]", sizes: "Sequence[int]", executables: bytes
     ) -> tuple[bytes, bytes]:
         """As `hash`, and makes objects of those files for which there are none: MADE.
 
@@ -150,41 +183,48 @@ class FileWorker:
                         os.rename(temporary, target)
                     states[number] = MADE
                 except OSError as error:
-                    with suppress(OSError):
-                        os.unlink(temporary)
+                    _remove(temporary)
                     if error.errno in _HOPELESS:
                         break
         finally:
             close(parent)
         return bytes(states), bytes(hashes)
 
-    def link(self, directory: str, files: Sequence[tuple[str, str, int]]) -> bytes:
+    def link(self, directory: str, files: "Sequence[ObjectFile]", verified_ns: int = 0) -> bytes:
         """Makes files in DIRECTORY, second names of objects, which are verified.
 
         Args:
-            files: Name, path of the object from the directory of objects, and size of each.
+            verified_ns: Objects that have not changed since then are right, in the time of the file system.
 
         Returns:
             For each file LEFT or MADE.
         """
-        open_, fstat, read, close, link = os.open, os.fstat, os.read, os.close, os.link
+        open_, fstat, lstat, read, close, link = os.open, os.fstat, os.lstat, os.read, os.close, os.link
         mtime_ns = self._mtime_ns
         states = bytearray(len(files))
         parent = open_(directory, _DIRECTORY)
         try:
-            for number, (name, path, size) in enumerate(files):
+            for number, (name, path, size, _) in enumerate(files):
                 try:
-                    descriptor = open_(path, _READ_OBJECT)
-                    try:
-                        status = fstat(descriptor)
-                        data = read(descriptor, size + 1)
-                    finally:
-                        close(descriptor)
+                    status, is_right = None, False
+                    if verified_ns:
+                        status = lstat(path)
+                        is_right = status.st_size == size and status.st_ctime_ns < verified_ns
+                    if not is_right:
+                        if size > MOST_BYTES:
+                            continue
+                        descriptor = open_(path, READ_OBJECT)
+                        try:
+                            status = fstat(descriptor)
+                            data = read(descriptor, size + 1)
+                        finally:
+                            close(descriptor)
+                        is_right = len(data) == size and sha256(data).hexdigest() == path[:2] + path[3:65]
                     if (
-                        len(data) == size
+                        is_right
+                        and status is not None
                         and status.st_mtime_ns == mtime_ns
                         and status.st_mode == (0o100755 if path[-1] == "x" else 0o100644)
-                        and sha256(data).hexdigest() == path[:2] + path[3:65]
                     ):
                         link(path, name, dst_dir_fd=parent)
                         states[number] = MADE
@@ -195,13 +235,11 @@ class FileWorker:
             close(parent)
         return bytes(states)
 
-    def copy(self, directory: str, mask: int, files: Sequence[tuple[str, str, int, int | None]]) -> bytes:
+    def copy(self, directory: str, mask: int, files: "Sequence[ObjectFile]") -> bytes:
         """Makes files in DIRECTORY with the content of objects, which is verified.
 
         Args:
             mask: The umask, which is taken off the modes of files.
-            files: Name, path of the object from the directory of objects, and size of each, and the
-                modification time it gets, None for the present one.
 
         Returns:
             For each file LEFT or MADE.
@@ -212,12 +250,16 @@ class FileWorker:
         parent = open_(directory, _DIRECTORY)
         try:
             for number, (name, path, size, time_ns_) in enumerate(files):
+                if size > MOST_BYTES:
+                    continue
                 try:
-                    descriptor = open_(path, _READ_OBJECT)
-                    try:
-                        data = read(descriptor, size + 1)
-                    finally:
-                        close(descriptor)
+                    data = b""
+                    if size:  # of the empty blob there need not be an object
+                        descriptor = open_(path, READ_OBJECT)
+                        try:
+                            data = read(descriptor, size + 1)
+                        finally:
+                            close(descriptor)
                     if len(data) != size or sha256(data).hexdigest() != path[:2] + path[3:65]:
                         continue
                     descriptor = open_(name, _CREATE, 0o777 if path[-1] == "x" else 0o666, dir_fd=parent)
@@ -238,6 +280,18 @@ class FileWorker:
         finally:
             close(parent)
         return bytes(states)
+
+
+def hash_of(data: bytes) -> str:
+    """The hash of DATA, as names of objects have it."""
+    return sha256(data).hexdigest()
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return  # it was not there, or nothing helps
 
 
 def receive(descriptor: int) -> bytes | None:
@@ -269,32 +323,26 @@ def send(descriptor: int, value: bytes) -> None:
 
 def main() -> None:
     """The program: does what is asked for until nobody asks any more."""
+    try:
+        _serve()
+    except (OSError, KeyboardInterrupt):
+        sys.exit(1)  # its parent is gone
+
+
+def _serve() -> None:
     first = receive(0)
     if first is None:
         return
     objects, temporary, mtime_ns = marshal.loads(first)  # noqa: S302 - from its parent
     os.chdir(objects)
-    worker = FileWorker(temporary, mtime_ns)
-    operations: dict[str, Callable[..., object]] = {
-        "scan": worker.scan,
-        "hash": worker.hash,
-        "store": worker.store,
-        "link": worker.link,
-        "copy": worker.copy,
-    }
+    gc.disable()  # nothing here refers to itself
+    operations = FileWorker(temporary, mtime_ns).operations()
     while (request := receive(0)) is not None:
         name, parts = marshal.loads(request)  # noqa: S302 - from its parent
         operation, answers = operations[name], []
         for arguments in parts:
             try:
                 answers.append(operation(*arguments))
-            except (OSError, OverflowError):  # the directory can't be opened: the caller will say so
+            except (OSError, struct.error):  # the directory can't be opened: the caller will say so
                 answers.append(None)
         send(1, marshal.dumps(answers))
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, KeyboardInterrupt):
-        sys.exit(1)  # its parent is gone

@@ -12,9 +12,9 @@ from .._dataclass import dataclass
 from .._model.digest import Digest, digest_from_bytes
 from .capture import THREADED_SIZE_BYTES, open_for_reading
 from .filedigest import digest_from_descriptor, read_small
-from .fileworker import HASH_BYTES, LEFT
+from .fileworker import FOUND, HASH_BYTES, LEFT, facts_of
 from .objects import ObjectStore
-from .seentrees import UNSETTLED, Facts, facts_of
+from .seentrees import UNSETTLED, Facts
 from .workers import WORTHWHILE, Group, Size, slices
 
 
@@ -48,6 +48,7 @@ class ManyFiles:
         self._stack = stack
         self._objects = objects
         self.stores = stores  # whether what is read is stored
+        self.are_new = True  # whether all that was read is in the store only now, as far as that is known
         self._stores_many = stores_many
         self._count = 0
         self._waiting: list[Files] = []
@@ -87,6 +88,7 @@ class ManyFiles:
         if self._group is not None:
             self._group.finish()
         left = [*self._left, *((files, number) for files in self._waiting for number in files.numbers)]
+        self.are_new = self.are_new and all(files.facts[number][2] == 0 for files, number in left)
         small = [each for each in left if each[0].facts[each[1]][2] < THREADED_SIZE_BYTES]
         large = [each for each in left if each[0].facts[each[1]][2] >= THREADED_SIZE_BYTES]
         for each in small:
@@ -128,6 +130,7 @@ class ManyFiles:
             return
         states, hashes = cast("tuple[bytes, bytes]", answer)
         if self.stores:
+            self.are_new = self.are_new and FOUND not in states
             sizes = [files.facts[number][2] for number in numbers]
             states = self._objects.take_over(hashes, sizes, _executables(files, numbers), states)
         if LEFT not in states and numbers[-1] - numbers[0] == len(numbers) - 1:

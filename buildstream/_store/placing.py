@@ -8,12 +8,9 @@ from typing import NamedTuple
 
 from .._dataclass import dataclass
 from .._model.tree import FileEntry
-from .fileworker import LEFT
+from .fileworker import LEFT, MOST_BYTES, ObjectFile
 from .objects import ObjectStore
 from .workers import WORTHWHILE, Group, Size, slices
-
-# Larger files take the time of the system, not of the interpreter, and may be shared by the file system.
-_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +77,11 @@ class FilePlacer:
             self._submit(self._group, files)
         self._waiting.clear()
 
+    @property
+    def group(self) -> Group | None:
+        """The workers, once there is so much to do that they are worth it."""
+        return self._group
+
     def finish(self) -> None:
         """Makes what is left; after it, all files are there.
 
@@ -96,20 +98,19 @@ class FilePlacer:
     def _submit(self, group: Group, files: _Files) -> None:
         """Has workers make FILES, as far as they are small."""
         directory, entries, are_links = files
-        small = [entry for entry in entries if 0 < entry.digest.size <= _MOST_BYTES]
+        small = [entry for entry in entries if entry.digest.size <= MOST_BYTES]
         if len(small) < len(entries):
-            others = [entry for entry in entries if not 0 < entry.digest.size <= _MOST_BYTES]
+            others = [entry for entry in entries if entry.digest.size > MOST_BYTES]
             self._left.append(_Files(directory, others, are_links))
         for part in slices(small):
             size = Size(len(part), sum(entry.digest.size for entry in part))
             done = partial(self._take, _Files(directory, part, are_links))
             if are_links:
-                links = [(entry.name, _object_name(entry), entry.digest.size) for entry in part]
-                group.submit("link", (directory, links), size, done)
+                group.submit("link", (directory, self._files(part)), size, done)
             else:
-                group.submit("copy", (directory, self._placement.mask, self._copies(part)), size, done)
+                group.submit("copy", (directory, self._placement.mask, self._files(part)), size, done)
 
-    def _copies(self, entries: Sequence[FileEntry]) -> list[tuple[str, str, int, int | None]]:
+    def _files(self, entries: Sequence[FileEntry]) -> list[ObjectFile]:
         default_ns = self._placement.mtime_ns
         return [
             (

@@ -1,21 +1,19 @@
 """What was seen of host directories, kept in a file a tree; it is no harm if one is lost."""
 
 import marshal
-import operator
 import stat
 import zlib
 from array import array
 from typing import NamedTuple
 
-from .fileworker import HASH_BYTES
+from .fileworker import HASH_BYTES, SEPARATOR
 from .statrecords import replace_record
 
 _FORMAT = b"bst-stat-2\n"
+_CHECKSUM_BYTES = 4
 _HALF = 1 << 63
-_SEPARATOR = "\0"  # of names: no name holds it
 
-# What is kept of each entry that is no directory, in this order; all of a directory are one array.
-facts_of = operator.attrgetter("st_mode", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+# What is kept of each entry that is no directory, as `facts_of` tells; all of a directory are one array.
 Facts = tuple[int, int, int, int, int]
 UNSETTLED: Facts = (0, 0, 0, 0, 0)  # what no entry has
 NO_HASH = bytes(HASH_BYTES)
@@ -34,7 +32,12 @@ class SeenDirectory(NamedTuple):
 
 def joined(names: list[str]) -> str:
     """Names as one text."""
-    return _SEPARATOR.join(names)
+    return SEPARATOR.join(names)
+
+
+def split_names(names: str) -> list[str]:
+    """What `joined` has joined."""
+    return names.split(SEPARATOR) if names else []
 
 
 def packed(facts: list[int]) -> bytes:
@@ -61,7 +64,7 @@ def known_hashes(directory: SeenDirectory | None) -> dict[tuple[str, Facts], str
     """The hashes of the regular files of DIRECTORY, by name and facts."""
     if directory is None or not directory.facts:
         return {}
-    entries = zip(directory.names.split(_SEPARATOR), split_facts(directory.facts), strict=True)
+    entries = zip(split_names(directory.names), split_facts(directory.facts), strict=True)
     hashes = split_hashes(directory.contents)
     return {entry: hash_ for entry, hash_ in zip(entries, hashes, strict=True) if stat.S_ISREG(entry[1][0])}
 
@@ -70,13 +73,11 @@ def load_seen(path: str) -> dict[str, SeenDirectory]:
     """The directories of a tree by relative path; nothing if the file can't be read, or is damaged."""
     try:
         with open(path, "rb") as file:
+            head = file.read(len(_FORMAT) + _CHECKSUM_BYTES)
             data = file.read()
-        head = len(_FORMAT) + 4
-        if data[: len(_FORMAT)] != _FORMAT or zlib.crc32(data[head:]) != int.from_bytes(
-            data[len(_FORMAT) : head], "little"
-        ):
+        if head != _FORMAT + _checksum(data):
             return {}
-        content = marshal.loads(data[head:])  # noqa: S302 - written below, and found intact
+        content = marshal.loads(data)  # noqa: S302 - written below, and found intact
         return {name: SeenDirectory(*values) for name, values in content.items()}
     except (OSError, EOFError, ValueError, TypeError):
         return {}
@@ -86,4 +87,8 @@ def save_seen(path: str, directories: dict[str, SeenDirectory]) -> None:
     """Keeps the directories of a tree."""
     # version 2 has no references between values: faster to write, and the same for the same values
     data = marshal.dumps({name: tuple(values) for name, values in directories.items()}, 2)
-    replace_record(path, _FORMAT + zlib.crc32(data).to_bytes(4, "little") + data)
+    replace_record(path, _FORMAT + _checksum(data) + data)
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "little")

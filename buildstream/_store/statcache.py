@@ -28,21 +28,21 @@ from .seentrees import (
     UNSETTLED,
     Facts,
     SeenDirectory,
-    joined,
     known_hashes,
     load_seen,
     packed,
     save_seen,
     split_facts,
     split_hashes,
+    split_names,
 )
 from .statrecords import is_settled
 
 # trees of which nothing is kept
 _SMALL_COUNT = 8
 _SMALL_BYTES = 64 * 1024
-# what is kept of trees that are so large that workers look at them: at 5,000 files
-_LARGE_FACTS_BYTES = 200_000
+# what is kept of trees that are so large that workers look at them: at some 5,000 files
+_LARGE_RECORD_BYTES = 400_000
 
 
 class DigestedTree(NamedTuple):
@@ -51,6 +51,7 @@ class DigestedTree(NamedTuple):
     digest: Digest
     stored: frozenset[str]  # hashes of all directories, if they and all files are in the store and claimed
     file_count: int
+    is_new: bool = False  # whether all contents of files were stored now
 
 
 def digest_directory(
@@ -138,24 +139,29 @@ class _Look:
         scan = HostScan(path, mtimes=self._mtimes)
         found = scan.found
         begun = count = 0
-        is_kept = False
+        is_kept = _size_of(self._record) >= _LARGE_RECORD_BYTES
+        if is_kept:
+            scan.run_with(objects.workers, self._load)
         for directory in scan.run():
-            count += len(directory.names)
+            count += directory.count
             if not is_kept and count > _SMALL_COUNT:
-                is_kept, self._before = True, load_seen(self._record)
-                if sum(len(seen.facts) for seen in self._before.values()) >= _LARGE_FACTS_BYTES:
-                    scan.run_with(objects.workers)
+                is_kept = True
+                self._load()
             if is_kept:  # while others are read already, the scan goes on
                 self._begin_all(found, begun, path, many)
                 begun = len(found)
         if not is_kept and not _is_small(found):
-            is_kept, self._before = True, load_seen(self._record)
+            is_kept = True
+            self._load()
         self._begin_all(found, begun, path, many)
         many.finish()
-        tree = self._encode_all(found, path, objects if many.stores else None)
+        tree = self._encode_all(found, path, objects if many.stores else None, is_new=many.are_new)
         if is_kept and (self._has_news or len(self._after) != len(self._before)):
             save_seen(self._record, self._after)
         return tree
+
+    def _load(self) -> None:
+        self._before = load_seen(self._record)
 
     def _begin_all(self, found: list[HostDirectory], begun: int, top: str, many: ManyFiles) -> None:
         for directory in found[begun:]:
@@ -168,18 +174,16 @@ class _Look:
         before = self._before.get(directory.path[len(top) :])
         if before is not None:
             directory.is_missing |= before.digest[0] in self._missing
-        is_same = (
-            before is not None and before.facts == directory.facts and before.names == joined(directory.names)
-        )
+        is_same = before is not None and before.facts == directory.facts and before.names == directory.names
         if is_same and not (self._missing or self._misses_all):
             self._is_partial = True
             return
         known = {} if directory.is_missing else known_hashes(before)
         files = Files(
             directory.path,
-            directory.names,
+            split_names(directory.names),
             split_facts(directory.facts),
-            bytearray(len(NO_HASH) * len(directory.names)),
+            bytearray(len(NO_HASH) * directory.count),
         )
         for number, entry in enumerate(zip(files.names, files.facts, strict=True)):
             if stat.S_ISREG(entry[1][0]):
@@ -195,7 +199,9 @@ class _Look:
         if files.numbers:
             many.add(files)
 
-    def _encode_all(self, found: list[HostDirectory], top: str, objects: ObjectStore | None) -> DigestedTree:
+    def _encode_all(
+        self, found: list[HostDirectory], top: str, objects: ObjectStore | None, *, is_new: bool
+    ) -> DigestedTree:
         """The whole tree; its directories are stored in OBJECTS, unless that is None."""
         children = [[("", "", 0)] * len(directory.directories) for directory in found]
         digest: Digest | None = None
@@ -211,7 +217,7 @@ class _Look:
         assert digest is not None, "there is at least the top"
         is_stored = objects is not None and not self._is_partial
         stored = frozenset(seen.digest[0] for seen in self._after.values()) if is_stored else frozenset()
-        return DigestedTree(digest, stored, sum(len(directory.names) for directory in found))
+        return DigestedTree(digest, stored, sum(directory.count for directory in found), is_new)
 
     def _remember(
         self,
@@ -244,7 +250,7 @@ class _Look:
         digest = digest_from_bytes(data) if objects is None else objects.add_bytes(data)
         facts = [value for facts in self._settled_facts(files, symlinks) for value in facts]
         return SeenDirectory(
-            joined(directory.names),
+            directory.names,
             packed(facts),
             bytes(files.contents),
             children,
@@ -292,7 +298,14 @@ def _known_files(directory: HostDirectory, before: SeenDirectory | None) -> File
     """The files of a directory of which all were known BEFORE."""
     assert before is not None, "something is known"
     facts = split_facts(directory.facts)
-    return Files(directory.path, directory.names, facts, bytearray(before.contents))
+    return Files(directory.path, split_names(directory.names), facts, bytearray(before.contents))
+
+
+def _size_of(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _is_small(found: list[HostDirectory]) -> bool:

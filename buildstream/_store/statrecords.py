@@ -27,6 +27,24 @@ def is_settled(newest_ns: int, changed_ns: int, now_ns: int) -> bool:
     return newest_ns < now_ns - (_SETTLED_AFTER_COARSE_NS if is_coarse else _SETTLED_AFTER_NS)
 
 
+def clock_ns(directory: str) -> int:
+    """The present time of the file system: what changes from now on gets this time or a later one.
+
+    In nanoseconds since the epoch.  DIRECTORY, in which nothing stays, is made if need be.
+
+    Raises:
+        OSError: It can't be written to.
+    """
+    os.makedirs(directory, exist_ok=True)
+    path = os.path.join(directory, f"now.{os.getpid()}.{time.time_ns():x}")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        return os.fstat(descriptor).st_ctime_ns
+    finally:
+        os.close(descriptor)
+        os.unlink(path)
+
+
 def replace_record(path: str, data: bytes) -> None:
     """Replaces the file at PATH at once, if that is possible, and deletes old ones beside it."""
     temporary = f"{path}.{os.getpid()}.{time.time_ns():x}"

@@ -21,7 +21,18 @@ from .layout import MTIME_NS, StoreLayout
 
 WORTHWHILE = 500  # files; with fewer, starting processes takes longer than they save
 _MOST_PROCESSES = 8
-_PROGRAM = os.path.join(os.path.dirname(__file__), "fileworker.py")
+
+# Runs `fileworker` as a module of this package, compiled as all are, without the modules that
+# importing the package would load.
+_PROGRAM = """\
+import sys
+package = type(sys)("buildstream")
+package.__path__ = [sys.argv[1]]
+sys.modules["buildstream"] = package
+from buildstream._store.fileworker import main
+main()
+"""
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 
 # What one request asks for at most: so much that to ask takes no time beside it, so little that all have
 # something to do until the end, and that a process whose parent has died ends soon.
@@ -43,7 +54,7 @@ class _Worker:
         try:
             self._pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-S", _PROGRAM],
+                [sys.executable, *_options(), "-c", _PROGRAM, _PACKAGE],
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, requests, 0),
@@ -120,6 +131,14 @@ class Workers:
         finally:
             self._lock.release()
 
+    def prepare(self) -> None:
+        """Has them started, as they are about to be borrowed: that takes time beside the caller."""
+        if sys.executable and self._lock.acquire(blocking=False):
+            try:
+                self._start()
+            finally:
+                self._lock.release()
+
     def close(self) -> None:
         """Ends them."""
         with self._lock:
@@ -139,6 +158,9 @@ class Size(NamedTuple):
 
     files: int
     bytes: int
+
+
+DIRECTORY_SIZE = Size(files=100, bytes=0)  # what a directory of a tree counts for, as nobody knows yet
 
 
 def slices(files: list[_T]) -> Iterator[list[_T]]:
@@ -201,6 +223,21 @@ class Group:
         self._busy[worker.answers] = worker
         self._poll.register(worker.answers, select.POLLIN)
 
+    def begin(self) -> None:
+        """Has them begin with what was submitted, although there is little of it."""
+        self._send()
+
+    def advance(self) -> bool:
+        """Waits until something is done; False if nothing was to be done.
+
+        What is submitted in answer to it need not wait until all else is done.
+        """
+        had_work = bool(self._parts or self._busy)
+        self._send()
+        if self._busy:
+            self._receive()
+        return had_work
+
     def finish(self) -> None:
         """Waits until everything is done."""
         self._send()
@@ -228,6 +265,11 @@ class Group:
                 self._idle.append(worker)
             for done, answer in zip(worker.waiting, answers, strict=True):
                 done(answer)
+
+
+def _options() -> list[str]:
+    """Of the interpreter, so that it starts quickly and nothing of the environment changes what it does."""
+    return ["-I", "-S", "-B"] if sys.dont_write_bytecode else ["-I", "-S"]
 
 
 def _end_all(workers: list[_Worker]) -> None:

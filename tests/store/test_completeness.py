@@ -8,6 +8,7 @@ import pytest
 
 from buildstream._model.digest import Digest
 from buildstream._store.cas import Cas
+from buildstream._store.statrecords import clock_ns
 
 _FILES = 2_500
 
@@ -94,3 +95,28 @@ def test_what_was_seen_before_a_crash_does_not_count(cas: Cas, tree: Digest) -> 
     note.write_bytes(another_boot)
     lose_without_trace(an_object(cas))
     assert not Cas(cas.directory).contains_tree(tree)
+
+
+def test_what_a_session_has_stored_is_complete(cas: Cas, tmp_path: Path) -> None:
+    cas.begin_session()
+    directory = tmp_path / "new"
+    directory.mkdir()
+    for number in range(_FILES):
+        (directory / str(number)).write_text(f"new {number}")
+    digest = cas.digest_directory(str(directory), stores_many=True)
+    wait_for_the_clock(tmp_path)
+    cas.close()
+    assert len(notes(cas)) == 1
+    path = next(path for path in objects(cas).rglob("*") if path.is_file() and path.stat().st_size < 10)
+    lose_without_trace(path)
+    assert Cas(cas.directory).contains_tree(digest), "it has not looked"
+    (path.parent / path.name).write_text("")
+    path.unlink()
+    assert not Cas(cas.directory).contains_tree(digest)
+
+
+def wait_for_the_clock(directory: Path) -> None:
+    """Waits until what the file system is told from now on gets a later time than what it was told before."""
+    (directory / "before").touch()
+    while (directory / "before").stat().st_ctime_ns >= clock_ns(str(directory)):
+        pass

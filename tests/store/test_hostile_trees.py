@@ -1,6 +1,7 @@
 """Trees as a server, or a person with access to the store, may have made them to do harm."""
 
 import os
+import shutil
 import tarfile
 from collections.abc import Callable
 from io import BytesIO
@@ -14,6 +15,7 @@ from buildstream._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, Tre
 from buildstream._store.cas import Cas
 from buildstream._store.checkout import export_directory, export_tar
 from buildstream._store.frozen import FrozenDirectory
+from buildstream._store.workers import WORTHWHILE
 
 OUTSIDE = "what is outside"
 
@@ -72,6 +74,37 @@ def test_names_that_lead_elsewhere(cas: Cas, tmp_path: Path, kind: str, name: st
     digest = cas.add_directory(TreeDirectory(directories=(DirectoryEntry("below", below),)))
     for export in EXPORTS.values():
         check_refused(cas, digest, export, tmp_path)
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("kind", ["file", "directory", "link"])
+def test_names_that_lead_elsewhere_from_a_large_tree(
+    cas: Cas, tmp_path: Path, kind: str, name: str, crowd: Digest
+) -> None:
+    file = cas.add_bytes(b"harm")
+    files = tuple(FileEntry(f"f{number}", file) for number in range(3))
+    bad = {
+        "file": TreeDirectory(files=(*files, FileEntry(name, file))),
+        "directory": TreeDirectory(files, directories=(DirectoryEntry(name, EMPTY_DIGEST),)),
+        "link": TreeDirectory(files, symlinks=(SymlinkEntry(name, "x"),)),
+    }[kind]
+    below = cas.add_bytes(encode_directory(bad))
+    # the crowd is written first, and what comes then is left to workers
+    digest = cas.add_directory(
+        TreeDirectory(directories=(DirectoryEntry("below", below), DirectoryEntry("crowd", crowd)))
+    )
+    for export in ("copies", "links"):
+        check_refused(cas, digest, EXPORTS[export], tmp_path)
+        assert not (tmp_path / "out" / "below" / "f0").exists()
+        shutil.rmtree(tmp_path / "out")
+    cas.close()
+
+
+@pytest.fixture
+def crowd(cas: Cas) -> Digest:
+    """A directory with so many files that workers make them."""
+    files = tuple(FileEntry(f"f{number}", cas.add_bytes(b"%d" % number)) for number in range(WORTHWHILE))
+    return cas.add_directory(TreeDirectory(files=files))
 
 
 @pytest.mark.parametrize("make", DUPLICATES.values(), ids=DUPLICATES)
