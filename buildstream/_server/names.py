@@ -83,7 +83,7 @@ class Instances:
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = frozenset(names)
+        self.names = frozenset(names)
 
     def check(self, name: str) -> str:
         """Gives NAME.
@@ -91,7 +91,7 @@ class Instances:
         Raises:
             CallError: There is no such instance.
         """
-        if name not in self._names:
+        if name not in self.names:
             raise CallError(StatusCode.NOT_FOUND, f"This server has no instance '{name[:100]}'")
         return name
 

@@ -1,9 +1,10 @@
 """The blobs of the server: present, used, added, within the quota."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Condition
+from typing import cast
 
 from grpc import StatusCode
 
@@ -17,6 +18,7 @@ from .metrics import Metrics
 from .space import Space, disk_size
 
 _WAIT_FOR_SPACE_S = 60.0
+_MOST_BYTES = 7 << 20  # contents of a response that is made by another process
 _BATCH = 256  # deletions between which others get their turn
 
 
@@ -146,6 +148,44 @@ class Storage:
             keep()
         self.use(digest)
 
+    # --- Many at once, in other processes: see `Cas.serve`
+
+    def find_all(self, message: bytes, count: int, instances: Iterable[str]) -> bytes | None:
+        """The response to a FindMissingBlobsRequest for COUNT blobs; None if it has to be made here."""
+        answer = self._serve("find", message, count, instances)
+        return answer if isinstance(answer, bytes) else None
+
+    def read_all(self, message: bytes, count: int, instances: Iterable[str]) -> tuple[bytes, int] | None:
+        """The response to a BatchReadBlobsRequest, and the size of contents; None as for `find_all`."""
+        answer = self._serve("give", message, count, instances)
+        return cast("tuple[bytes, int]", answer) if isinstance(answer, tuple) else None
+
+    def add_all(self, message: bytes, count: int, instances: Iterable[str]) -> tuple[bytes, int] | None:
+        """Stores the blobs of a BatchUpdateBlobsRequest.
+
+        Gives the response and the size of contents; None if it has to be made here, whatever was stored.
+        """
+        # more than they take: what is too much is given back
+        announced_bytes = len(message) + count * disk_size(1)
+        try:
+            self.take_space(announced_bytes)
+        except CallError:
+            return None  # perhaps there is room for what they really take
+        made_bytes = 0
+        try:
+            answer = self._serve("take", message, count, instances)
+            if not isinstance(answer, tuple):
+                return None
+            response, sizes, received_bytes = cast("tuple[bytes | None, list[int], int]", answer)
+            made_bytes = sum(map(disk_size, sizes))
+            return None if response is None else (response, received_bytes)
+        finally:
+            self._settle(disk_size(announced_bytes) - made_bytes)
+
+    def _serve(self, kind: str, message: bytes, count: int, instances: Iterable[str]) -> object:
+        self.cas.note_uses_since(self.clock() - self._fresh_ns)
+        return self.cas.serve(kind, message, count, instances=instances, most_bytes=_MOST_BYTES)
+
     def publish(self, descriptor: int, path: str, digest: Digest) -> None:
         """Makes a file that was written and hashed the blob DIGEST, for which space was taken.
 
@@ -208,8 +248,12 @@ class Storage:
 
     def give_back(self, size_bytes: int) -> None:
         """Undoes `take_space`."""
+        self._settle(disk_size(size_bytes))
+
+    def _settle(self, left_bytes: int) -> None:
+        """Gives back LEFT_BYTES of disk space."""
         with self._changed:
-            self._used_bytes -= disk_size(size_bytes)
+            self._used_bytes -= left_bytes
             self._changed.notify_all()
 
     def flush(self) -> None:

@@ -1,14 +1,11 @@
 """A program that stores what a cache server has sent, and reads what it is to be sent; see `blobworkers`.
 
-It runs as `python -I -S blobworker.py OBJECTS TEMPORARY MTIME_NS LIBRARY` in the directory of the objects,
-and imports nothing of this package.  OBJECTS is the path of that directory, TEMPORARY the beginning of a name
-for temporary files, MTIME_NS the modification time of objects, LIBRARY where zstd is found.
+Its arguments are OBJECTS TEMPORARY MTIME_NS LIBRARY; it runs in the directory of the objects, the path of
+which is OBJECTS.  TEMPORARY is the beginning of a name for temporary files, MTIME_NS the modification time
+of objects, LIBRARY where zstd is found.  It starts in a moment, and so imports next to nothing.
 
 From its standard input it reads orders until that ends: the length of a value in four bytes, the value in the
 format of `marshal`.  Each is answered in the same way.
-
-Messages of the Remote Execution API are taken apart and put together by hand: to load the library for
-that takes as long as to store a thousand blobs.
 """
 
 import marshal
@@ -19,6 +16,8 @@ from hashlib import sha256
 from time import time_ns
 from typing import Any, NamedTuple
 
+from .blobmessages import decompressed, encoded_varint, field_at, varint_at, zstd
+
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -27,8 +26,8 @@ _FIRST_NUMBER = 1_000_000  # of a temporary file: all have as many digits, so th
 CORRUPT = -1  # in place of a status: the content is something else
 COMPRESSED = -2  # in place of a status: the content is compressed, and that not in one complete frame
 
-_ZSTD_LEVEL = 1  # to be faster than the network
-_WORTH_COMPRESSING_BYTES = 512
+ZSTD_LEVEL = 1  # to be faster than the network
+WORTH_COMPRESSING_BYTES = 512
 
 _CLOCK_NS = 20_000_000  # by which times of files may be behind
 
@@ -45,6 +44,7 @@ class Place(NamedTuple):
     objects: str
     temporary: str
     mtime_ns: int
+    first_number: int = _FIRST_NUMBER  # of temporary files
 
 
 # --- Storing
@@ -70,7 +70,7 @@ def store(place: Place, message: bytes, wanted: list[BlobName], executable: set[
         if size is None:
             continue  # nobody asked for it
         if code == COMPRESSED:
-            data = _decompressed(data, size)
+            data = decompressed(data, size)
             code = 0 if data else code
         if code:
             others.append((digest_hash, size, code, text))
@@ -80,29 +80,40 @@ def store(place: Place, message: bytes, wanted: list[BlobName], executable: set[
             continue
         suffix, mode = (".x", 0o755) if digest_hash in executable else ("", 0o644)
         target = f"{digest_hash[:2]}/{digest_hash[2:]}{suffix}"
-        source = f"{place.temporary}{_FIRST_NUMBER + len(made)}"
         try:
-            descriptor = os.open(source, _CREATE, mode)
-            try:
-                written = os.write(descriptor, data)
-                while written < size:
-                    written += os.write(descriptor, data[written:])
-                os.utime(descriptor, ns=times)
-            finally:
-                os.close(descriptor)
-            try:
-                os.rename(source, target)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                os.rename(source, target)
+            make_object(f"{place.temporary}{place.first_number + len(made)}", target, data, mode, times)
         except OSError as failure:
-            with suppress(OSError):
-                os.unlink(source)
             error = (failure.errno or 0, f"{place.objects}/{target}")
             break
         made.append(f"{place.objects}/{target}")
         stored.append((digest_hash, size))
     return stored, made, (started_ns - _CLOCK_NS, time_ns()), others, error
+
+
+def make_object(temporary: str, target: str, data: bytes, mode: int, times: tuple[int, int]) -> None:
+    """Makes the file TARGET, over what may be there, by way of TEMPORARY.
+
+    Raises:
+        OSError: It can't be done; nothing is left of it.
+    """
+    try:
+        descriptor = os.open(temporary, _CREATE, mode)
+        try:
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, data[written:])
+            os.utime(descriptor, ns=times)
+        finally:
+            os.close(descriptor)
+        try:
+            os.rename(temporary, target)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.rename(temporary, target)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def _responses(message: bytes) -> list[Response]:
@@ -114,7 +125,7 @@ def _responses(message: bytes) -> list[Response]:
     found: list[Response] = []
     position, end = 0, len(message)
     while position < end:
-        tag, start, position = _field(message, position, end)
+        tag, start, position = field_at(message, position, end)
         if tag == 0x0A:
             found.append(_plain_response(message, start, position) or _response(message, start, position))
     return found
@@ -127,7 +138,7 @@ def _plain_response(message: bytes, start: int, end: int) -> Response | None:
         return None
     if message[content] != 0x12:
         return None
-    length, position = _varint(message, content + 1)
+    length, position = varint_at(message, content + 1)
     if position + length != end:
         return None
     return str(message[start + 4 : start + 68], "ascii", "replace"), message[position:end], 0, ""
@@ -136,7 +147,7 @@ def _plain_response(message: bytes, start: int, end: int) -> Response | None:
 def _response(message: bytes, position: int, end: int) -> Response:
     digest_hash, data, code, text = "", b"", 0, ""
     while position < end:
-        tag, value, position = _field(message, position, end)
+        tag, value, position = field_at(message, position, end)
         if tag == 0x0A:
             if message[value : value + 2] == b"\x0a@":
                 digest_hash = str(message[value + 2 : value + 66], "ascii", "replace")
@@ -153,49 +164,12 @@ def _status(message: bytes, position: int, end: int) -> tuple[int, str]:
     """Code and text of a google.rpc.Status."""
     code, text = 0, ""
     while position < end:
-        tag, value, position = _field(message, position, end)
+        tag, value, position = field_at(message, position, end)
         if tag == 0x08:
             code = value
         elif tag == 0x12:
             text = str(message[value:position], "utf-8", "replace")
     return code, text
-
-
-def _field(message: bytes, position: int, end: int) -> tuple[int, int, int]:
-    """Tag, start and end of the field at POSITION; of a number its value in place of the start."""
-    tag = message[position]
-    position += 1
-    if tag >= 0x80:
-        tag, position = _varint(message, position - 1)
-    kind = tag & 7
-    if kind == 2:
-        length = message[position]
-        position += 1
-        if length >= 0x80:
-            length, position = _varint(message, position - 1)
-        start, position = position, position + length
-    elif kind == 0:
-        start, position = _varint(message, position)
-    elif kind in (1, 5):
-        start, position = position, position + (8 if kind == 1 else 4)
-    else:
-        raise ValueError("an unknown kind of field")
-    if position > end:
-        raise ValueError("a field is cut short")
-    return tag, start, position
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number is too long")
 
 
 # --- Reading
@@ -212,15 +186,15 @@ def load(prefix: bytes, wanted: list[BlobName], *, compresses: bool) -> tuple[by
     for name in wanted:
         digest_hash, size = name
         path = f"{digest_hash[:2]}/{digest_hash[2:]}"
-        data = _content(path, size)
+        data = content_of(path, size)
         if data is None or sha256(data).hexdigest() != digest_hash:
-            data = _content(f"{path}.x", size)
+            data = content_of(f"{path}.x", size)
             if data is None or sha256(data).hexdigest() != digest_hash:
                 lacking.append(name)
                 continue
         tail = b""
-        if compresses and size >= _WORTH_COMPRESSING_BYTES:
-            smaller = zstd().compress(data, _ZSTD_LEVEL)
+        if compresses and size >= WORTH_COMPRESSING_BYTES:
+            smaller = zstd().compress(data, ZSTD_LEVEL)
             if len(smaller) < size:
                 data, tail = smaller, b"\x18\x01"
         digest = b"\x0a@%b\x10%b" % (digest_hash.encode(), encoded_varint(size))
@@ -229,7 +203,8 @@ def load(prefix: bytes, wanted: list[BlobName], *, compresses: bool) -> tuple[by
     return b"".join(parts), lacking
 
 
-def _content(path: str, size: int) -> bytes | None:
+def content_of(path: str, size: int) -> bytes | None:
+    """What is in the file at PATH; None if it is not there, or has another size."""
     try:
         descriptor = os.open(path, _READ)
     except OSError:
@@ -243,38 +218,27 @@ def _content(path: str, size: int) -> bytes | None:
     return data if len(data) == size else None
 
 
-def _decompressed(data: bytes, size: int) -> bytes:
-    """The SIZE bytes that DATA is one frame of; nothing if it is not."""
-    decompressor = zstd().ZstdDecompressor()
-    try:
-        content = bytes(decompressor.decompress(data, size + 1))
-    except zstd().ZstdError:
-        return b""
-    return content if decompressor.eof and not decompressor.unused_data else b""
-
-
-def zstd() -> Any:
-    """The module that compresses."""
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        if sys.argv[4] not in sys.path:
-            sys.path.append(sys.argv[4])
-        from backports import zstd
-    return zstd
-
-
-def encoded_varint(value: int) -> bytes:
-    """VALUE as messages have it."""
-    encoded = bytearray()
-    while value >= 0x80:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
 # --- Orders
+
+
+def _answer(place: Place, kind: str, arguments: tuple[Any, ...]) -> object:
+    """The answer to an order.
+
+    Raises:
+        ValueError: It can't be given; also IndexError, ImportError.
+    """
+    if kind == "store":
+        return store(place, *arguments)
+    if kind == "load":
+        return load(arguments[0], arguments[1], compresses=arguments[2])
+    from . import blobserving
+
+    message, terms = arguments[0], blobserving.Terms(*arguments[1])
+    if kind == "find":
+        return blobserving.find_missing(place, message, terms)
+    if kind == "give":
+        return blobserving.give(place, message, terms)
+    return tuple(blobserving.take(place, message, terms))
 
 
 def main() -> None:
@@ -283,20 +247,12 @@ def main() -> None:
     place = Place(sys.argv[1], sys.argv[2], int(sys.argv[3]))
     orders, answers = sys.stdin.buffer, sys.stdout.buffer
     while head := orders.read(4):
-        order = marshal.loads(orders.read(int.from_bytes(head, "little")))  # noqa: S302 - from its parent
-        answer: object
+        kind, *arguments = marshal.loads(orders.read(int.from_bytes(head, "little")))  # noqa: S302 - from its parent
         try:
-            if order[0] == "load":
-                answer = load(order[1], order[2], compresses=order[3])
-            else:
-                answer = store(place, *order[1:])
+            answer = _answer(place, kind, tuple(arguments))
         except (ValueError, IndexError, ImportError) as error:
             answer = str(error)
-        encoded = marshal.dumps(answer)
+        encoded = marshal.dumps(answer)  # type: ignore[arg-type] # of bytes, texts, numbers
         answers.write(len(encoded).to_bytes(4, "little"))
         answers.write(encoded)
         answers.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -25,11 +25,19 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
     from .._exceptions import CASError
+    from .blobserving import Terms
 
 _MOST_PROCESSES = 4
 _WORTHWHILE = 500  # blobs; with fewer, starting processes takes longer than they save
+_SERVED_LONG = 8  # how much more processes are worth to a server, which lives long
 _PIPE_BYTES = 1 << 20  # as much as an ordinary user may have
-_PROGRAM = os.path.join(os.path.dirname(__file__), "blobworker.py")
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # where this package is
+_PROGRAM = f"""
+import sys
+sys.path.append({_ROOT!r})
+from {__package__}.blobworker import main
+main()
+"""
 _NOT_FOUND = 5
 
 
@@ -127,6 +135,15 @@ class BlobWorkers:
         message, lacking = cast("tuple[bytes, list[BlobName]]", answer)
         return message, [Digest(*name) for name in lacking]
 
+    def serve(self, kind: str, message: bytes, terms: "Terms", count: int) -> object:
+        """The answer of a function of `blobserving` to a request about some COUNT blobs.
+
+        None if the caller has to do it.
+        """
+        if not self._is_worthwhile(count * _SERVED_LONG):
+            return None
+        return self._ask((kind, message, tuple(terms)))
+
     def close(self) -> None:
         """Ends the processes."""
         with self._lock:
@@ -207,7 +224,7 @@ def _start(layout: StoreLayout) -> "Popen[bytes]":
     # names of its own, with the number at the end: see `is_temporary_name`
     temporary = os.path.relpath(layout.new_path(layout.incoming), layout.objects)
     worker = Popen(
-        [sys.executable, "-I", "-S", _PROGRAM, layout.objects, temporary, str(MTIME_NS), _zstd_path()],
+        [sys.executable, "-I", "-S", "-c", _PROGRAM, layout.objects, temporary, str(MTIME_NS), _zstd_path()],
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,

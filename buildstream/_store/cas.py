@@ -205,6 +205,27 @@ class Cas:
         """
         return self._objects.load_batch(prefix, wanted, compresses=compresses)
 
+    def serve(
+        self, kind: str, message: bytes, count: int, *, instances: Iterable[str], most_bytes: int
+    ) -> object:
+        """What another process answers to a request that a server got; see `blobserving`.
+
+        Args:
+            kind: What is asked: find, take or give.
+            message: The encoded request.
+            count: Of the blobs in it, more or less.
+            instances: The names of the server.
+            most_bytes: Contents of a blob, and of a response.
+
+        Returns:
+            None if there are no other processes; a text if the request is not plain, or failed.
+        """
+        from .blobserving import Terms
+
+        names = [name.encode() for name in instances]
+        terms = Terms(names, self._objects.protected_since_ns, self._lock.path, most_bytes)
+        return self._objects.serve(kind, message, terms, count)
+
     def note_stored(self, size_bytes: int) -> None:
         """Counts blobs in `stored_bytes` of the calling thread that another one has stored for it."""
         self._objects.writer.stored.add(size_bytes)

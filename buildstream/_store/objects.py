@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import compress
 from time import time_ns
+from typing import TYPE_CHECKING
 
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .batchwriter import BatchWriter, Content, verified
@@ -20,6 +21,9 @@ from .sessions import CLOCK_SLACK_NS, StoreLock
 from .usage import StoreUsage
 from .verification import ObjectVerifier
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from .blobserving import Terms
 
 _NO_LINK = (errno.EMLINK, errno.EPERM, errno.EXDEV)  # too many, not allowed, another file system
 
@@ -312,6 +316,14 @@ class ObjectStore:
         if self.blob_workers is None:
             return None
         return self.blob_workers.load(prefix, wanted, compresses=compresses)
+
+    def serve(self, kind: str, message: bytes, terms: "Terms", count: int) -> object:
+        """What another process answers to a request about COUNT blobs; see `BlobWorkers.serve`."""
+        if self.blob_workers is None or self._verifier.has_seen_corruption:
+            return None
+        answer = self.blob_workers.serve(kind, message, terms, count)
+        self.writer.has_unflushed = True  # if only by what another process stored, and is used from now on
+        return answer
 
     # --- Verification
 

@@ -25,7 +25,7 @@ class StoreLock:
     """
 
     def __init__(self, layout: StoreLayout) -> None:
-        self._path = os.path.join(layout.cas, "lock")
+        self.path = os.path.join(layout.cas, "lock")
         self._guard = Lock()
         self._shared_count = 0
         self._descriptor = -1
@@ -35,7 +35,7 @@ class StoreLock:
         """The block in which nothing is deleted; may be nested and used by many threads."""
         with self._guard:
             if self._shared_count == 0:
-                self._descriptor = _open_lock(self._path)
+                self._descriptor = _open_lock(self.path)
                 fcntl.flock(self._descriptor, fcntl.LOCK_SH)
             self._shared_count += 1
         try:
@@ -49,7 +49,7 @@ class StoreLock:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """The block in which nobody protects anything; not inside of `shared`."""
-        descriptor = _open_lock(self._path)
+        descriptor = _open_lock(self.path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

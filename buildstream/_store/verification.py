@@ -160,6 +160,11 @@ class ObjectVerifier:
                 found.add(digest)
         return found
 
+    @property
+    def has_seen_corruption(self) -> bool:
+        """Whether an object turned out corrupt, so that others are not taken for right by their looks."""
+        return bool(self._corrupt)
+
     def forget(self, path: str) -> None:
         """Has the file at PATH read again when it is next asked for."""
         self._verdicts.pop(path, None)
