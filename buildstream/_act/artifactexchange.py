@@ -152,17 +152,26 @@ class ArtifactExchange:
                     messages[ref] = (data, artifact)
             trees = {ref: _trees(artifact, with_buildtrees) for ref, (_, artifact) in messages.items()}
             metadata = [digest for _, artifact in messages.values() for digest in _metadata(artifact)]
-            if downloader.fetch_trees(chain.from_iterable(trees.values()), metadata):
+            roots = list(dict.fromkeys(chain.from_iterable(trees.values())))
+            if downloader.fetch_directories(roots, metadata):
+                return {}
+            read = remote.trees_into(self._cas).fetch(roots, downloader, operation.cancellation, tally)
+            if read is None and downloader.fetch_trees(roots):
                 return {}
         found = {}
         fetched = downloader.fetched
         for ref, (data, artifact) in messages.items():
-            names = [digests[ref], *_metadata(artifact)]
-            for tree in trees[ref]:
-                names += tree_blobs(self._cas, tree)
+            names = [digests[ref], *_metadata(artifact), *trees[ref]]
+            if read is None:
+                for tree in trees[ref]:
+                    names += tree_blobs(self._cas, tree)
             own = fetched.intersection(names)
             fetched -= own
-            found[ref] = Fetched(data, artifact, len(own), sum(digest.size for digest in own))
+            blobs, size_bytes = len(own), sum(digest.size for digest in own)
+            if read is not None:
+                blobs += sum(read.blobs.pop(tree, 0) for tree in trees[ref])
+                size_bytes += sum(read.size_bytes.pop(tree, 0) for tree in trees[ref])
+            found[ref] = Fetched(data, artifact, blobs, size_bytes)
         self._cas.note_stored(stored_bytes - self._cas.stored_bytes)  # each job counts its own
         return found
 

@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterable, Iterator
 
 from .._model.digest import Digest
 
-_BATCH_BYTES = 1 << 20  # contents of one call: what an interruption can cost
-_BATCH_BLOBS = 2000  # in one call
-_OVERHEAD_BYTES = 100  # of each
+BATCH_BYTES = 1 << 20  # contents of one call: what an interruption can cost
+BATCH_BLOBS = 2000  # in one call
+OVERHEAD_BYTES = 100  # of each
 
 
 def batches(digests: Iterable[Digest], limit_bytes: int) -> Iterator[list[Digest]]:
     """DIGESTS in the order they have, as lists of about a mebibyte; none is larger than a batch may be."""
-    most_bytes = min(limit_bytes, _BATCH_BYTES)
+    most_bytes = min(limit_bytes, BATCH_BYTES)
     batch: list[Digest] = []
     size_bytes = 0
     for digest in digests:
-        cost_bytes = digest.size + _OVERHEAD_BYTES
-        if batch and (size_bytes + cost_bytes > most_bytes or len(batch) >= _BATCH_BLOBS):
+        cost_bytes = digest.size + OVERHEAD_BYTES
+        if batch and (size_bytes + cost_bytes > most_bytes or len(batch) >= BATCH_BLOBS):
             yield batch
             batch, size_bytes = [], 0
         batch.append(digest)
@@ -28,14 +28,14 @@ def batches(digests: Iterable[Digest], limit_bytes: int) -> Iterator[list[Digest
 
 def take_batch(queue: deque[Digest], limit_bytes: int, is_wanted: Callable[[Digest], bool]) -> list[Digest]:
     """The next batch, as those of `batches`, taken out of QUEUE with what is not wanted or comes twice."""
-    most_bytes = min(limit_bytes, _BATCH_BYTES)
+    most_bytes = min(limit_bytes, BATCH_BYTES)
     batch: dict[Digest, None] = {}
     size_bytes = 0
     while queue:
         digest = queue[0]
         if is_wanted(digest) and digest not in batch:
-            size_bytes += digest.size + _OVERHEAD_BYTES
-            if batch and (size_bytes > most_bytes or len(batch) >= _BATCH_BLOBS):
+            size_bytes += digest.size + OVERHEAD_BYTES
+            if batch and (size_bytes > most_bytes or len(batch) >= BATCH_BLOBS):
                 break
             batch[digest] = None
         queue.popleft()
@@ -44,4 +44,4 @@ def take_batch(queue: deque[Digest], limit_bytes: int, is_wanted: Callable[[Dige
 
 def is_streamed(digest: Digest, largest_in_batch: int) -> bool:
     """Whether a blob is transferred as a stream, which can be resumed, and not in a batch."""
-    return digest.size > min(largest_in_batch, _BATCH_BYTES)
+    return digest.size > min(largest_in_batch, BATCH_BYTES)

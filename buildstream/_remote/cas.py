@@ -105,11 +105,12 @@ class CasClient:
         Raises:
             RemoteError: The call failed.
         """
-        parts = [self.prefix]
-        parts += map(encode_digest_field, digests)
-        if self._reads_zstd:
-            parts.append(_ACCEPTS_ZSTD)
-        return cast("bytes", self.channel.call_once(self._batch_read, b"".join(parts), cancellation))
+        return self.read_encoded(b"".join(map(encode_digest_field, digests)), cancellation)
+
+    def read_encoded(self, digests: bytes, cancellation: Cancellation) -> bytes:
+        """As `read_message`, for encoded digests."""
+        request = self.prefix + digests + (_ACCEPTS_ZSTD if self._reads_zstd else b"")
+        return cast("bytes", self.channel.call_once(self._batch_read, request, cancellation))
 
     def blobs_in(self, message: bytes, digests: Iterable[Digest]) -> Iterator[Blob]:
         """Those of the blobs DIGESTS that are in MESSAGE, each once.

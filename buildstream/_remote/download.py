@@ -5,6 +5,7 @@ stays there, so that a transfer that was broken off continues where it was.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from .._exceptions import CASError
 from .._model.digest import Digest
@@ -18,11 +19,13 @@ from .sharedreads import Lacking, SharedReads
 from .tally import Tally
 
 _WIDTH = 4  # streams at a time in one transfer
-_LARGEST_DIRECTORY_BYTES = 32 << 20  # encoded; some 300,000 entries
+LARGEST_DIRECTORY_BYTES = 32 << 20  # encoded; some 300,000 entries
 _LARGEST_MESSAGE_BYTES = 16 << 20  # of what is read whole, such as the message of an artifact
 _MOST_ENTRIES = 50_000_000  # of a tree, each place where it shows counted
-_MOST_DISTINCT_ENTRIES = 5_000_000  # of all trees of a transfer
-_DEEPEST = 1000  # directories inside each other
+MOST_DISTINCT_ENTRIES = 5_000_000  # of all trees of a transfer
+DEEPEST = 1000  # directories inside each other
+
+_Name = TypeVar("_Name", Digest, bytes)  # by which trees are known
 
 
 class Downloader:
@@ -96,10 +99,10 @@ class Downloader:
         roots = list(dict.fromkeys(roots))
         level: list[Digest] = roots
         depth = 0
-        lacking = self._fetch_directories(level, blobs)
+        lacking = self.fetch_directories(level, blobs)
         while level and not lacking:
             depth += 1
-            if depth > _DEEPEST or len(files) + len(sizes) > _MOST_DISTINCT_ENTRIES:
+            if depth > DEEPEST or len(files) + len(sizes) > MOST_DISTINCT_ENTRIES:
                 raise RemoteError(
                     f"The tree {roots[0]} is too large or too deep to be staged", Failure.CORRUPT
                 )
@@ -115,15 +118,20 @@ class Downloader:
                 counts[digest] = len(directory.files) + len(directory.symlinks)
                 below.update(dict.fromkeys(sizes[digest]))
             level = [digest for digest in below if digest not in sizes]
-            lacking = self._fetch_directories(level)
+            lacking = self.fetch_directories(level)
         if lacking:
             return lacking
-        _check_extent(roots, sizes, counts)
+        check_extent(roots, sizes, counts)
         return self.fetch_blobs(files)
 
-    def _fetch_directories(self, digests: Sequence[Digest], blobs: Iterable[Digest] = ()) -> Lacking:
+    def fetch_directories(self, digests: Sequence[Digest], blobs: Iterable[Digest] = ()) -> Lacking:
+        """As `fetch_blobs`, for directories and BLOBS.
+
+        Raises:
+            RemoteError: As well if a directory is too large.
+        """
         for digest in digests:
-            if digest.size > _LARGEST_DIRECTORY_BYTES:
+            if digest.size > LARGEST_DIRECTORY_BYTES:
                 raise RemoteError(f"Directory {digest} is too large", Failure.CORRUPT)
         return self.fetch_blobs(dict.fromkeys((*blobs, *digests), False))
 
@@ -185,8 +193,8 @@ class Downloader:
                 self._tally.add(0, 1)
 
 
-def _check_extent(
-    roots: Iterable[Digest], children: Mapping[Digest, Sequence[Digest]], counts: Mapping[Digest, int]
+def check_extent(
+    roots: Iterable[_Name], children: Mapping[_Name, Sequence[_Name]], counts: Mapping[_Name, int]
 ) -> None:
     """Refuses trees that are small to name and boundless to stage; O(directories).
 
@@ -196,7 +204,7 @@ def _check_extent(
     Raises:
         RemoteError: A tree is too large or too deep.
     """
-    extents: dict[Digest, tuple[int, int]] = {}  # entries, depth
+    extents: dict[_Name, tuple[int, int]] = {}  # entries, depth
     for root in roots:
         stack = [root]
         while stack:
@@ -209,6 +217,6 @@ def _check_extent(
             below = [extents[child] for child in children[top]]
             entries = counts[top] + len(below) + sum(extent[0] for extent in below)
             depth = 1 + max((extent[1] for extent in below), default=0)
-            if entries > _MOST_ENTRIES or depth > _DEEPEST:
-                raise RemoteError(f"The tree {root} is too large or too deep to be staged", Failure.CORRUPT)
+            if entries > _MOST_ENTRIES or depth > DEEPEST:
+                raise RemoteError(f"The tree {root!s} is too large or too deep to be staged", Failure.CORRUPT)
             extents[top] = (entries, depth)

@@ -15,6 +15,7 @@ from .errors import RemoteError
 from .retry import Cancellation, Effects
 from .sharedreads import SharedReads
 from .suspects import Suspects
+from .treereads import TreeReads
 
 
 class Remote:
@@ -36,6 +37,7 @@ class Remote:
         self._assets: AssetClient | None = None
         self._cas: CasClient | None = None
         self._reads: SharedReads | None = None
+        self._trees: TreeReads | None = None
 
     @property
     def url(self) -> str:
@@ -101,6 +103,13 @@ class Remote:
             if self._reads is None:
                 self._reads = SharedReads(self.cas, cas)
             return self._reads
+
+    def trees_into(self, cas: Cas) -> TreeReads:
+        """The trees on their way into CAS, as for `reads_into`."""
+        with self._lock:
+            if self._trees is None:
+                self._trees = TreeReads(self.cas, cas)
+            return self._trees
 
     def close(self) -> None:
         """Ends the connection."""

@@ -153,12 +153,12 @@ class Storage:
     def find_all(self, message: bytes, count: int, instances: Iterable[str]) -> bytes | None:
         """The response to a FindMissingBlobsRequest for COUNT blobs; None if it has to be made here."""
         answer = self._serve("find", message, count, instances)
-        return answer if isinstance(answer, bytes) else None
+        return None if answer is None else answer[1]
 
     def read_all(self, message: bytes, count: int, instances: Iterable[str]) -> tuple[bytes, int] | None:
         """The response to a BatchReadBlobsRequest, and the size of contents; None as for `find_all`."""
         answer = self._serve("give", message, count, instances)
-        return cast("tuple[bytes, int]", answer) if isinstance(answer, tuple) else None
+        return None if answer is None else (answer[1], cast("int", answer[0]))
 
     def add_all(self, message: bytes, count: int, instances: Iterable[str]) -> tuple[bytes, int] | None:
         """Stores the blobs of a BatchUpdateBlobsRequest.
@@ -174,15 +174,17 @@ class Storage:
         made_bytes = 0
         try:
             answer = self._serve("take", message, count, instances)
-            if not isinstance(answer, tuple):
+            if answer is None:
                 return None
-            response, sizes, received_bytes = cast("tuple[bytes | None, list[int], int]", answer)
+            sizes, received_bytes, is_answered = cast("tuple[list[int], int, bool]", answer[0])
             made_bytes = sum(map(disk_size, sizes))
-            return None if response is None else (response, received_bytes)
+            return (answer[1], received_bytes) if is_answered else None
         finally:
             self._settle(disk_size(announced_bytes) - made_bytes)
 
-    def _serve(self, kind: str, message: bytes, count: int, instances: Iterable[str]) -> object:
+    def _serve(
+        self, kind: str, message: bytes, count: int, instances: Iterable[str]
+    ) -> tuple[object, bytes] | None:
         self.cas.note_uses_since(self.clock() - self._fresh_ns)
         return self.cas.serve(kind, message, count, instances=instances, most_bytes=_MOST_BYTES)
 

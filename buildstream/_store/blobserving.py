@@ -57,6 +57,8 @@ class _Objects:
             return name == _EMPTY
         path = f"{name[:2]}/{name[2:]}"
         for found in (path, f"{path}.x"):
+            if not os.access(found, os.F_OK):  # an error would take five times as long
+                continue
             try:
                 status = os.stat(found, follow_symlinks=False)
             except OSError:
@@ -152,7 +154,7 @@ def take(place: Place, message: bytes, terms: Terms) -> Taken:
                 raise UnusualError
             if not objects.has(name, size):
                 make_object(
-                    f"{place.temporary}{place.first_number + len(made_sizes)}",
+                    f"{place.temporary}/{len(made_sizes)}",
                     f"{name[:2]}/{name[2:]}",
                     data,
                     0o644,

@@ -1,33 +1,38 @@
 """A program that stores what a cache server has sent, and reads what it is to be sent; see `blobworkers`.
 
 Its arguments are OBJECTS TEMPORARY MTIME_NS LIBRARY; it runs in the directory of the objects, the path of
-which is OBJECTS.  TEMPORARY is the beginning of a name for temporary files, MTIME_NS the modification time
-of objects, LIBRARY where zstd is found.  It starts in a moment, and so imports next to nothing.
+which is OBJECTS.  TEMPORARY is the directory for temporary files, which it has for itself: two processes that
+make files in the same one wait for each other.  MTIME_NS is the modification time of objects, LIBRARY where
+zstd is found.  It starts in a moment, and so imports next to nothing.
 
-From its standard input it reads orders until that ends: the length of a value in four bytes, the value in the
-format of `marshal`.  Each is answered in the same way.
+From its standard input it reads orders until that ends: the length of a value and that of a message in four
+bytes each, the value in the format of `marshal`, the message.  Each is answered in the same way.
 """
 
+import gc
 import marshal
 import os
 import sys
 from contextlib import suppress
 from hashlib import sha256
 from time import time_ns
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .blobmessages import decompressed, encoded_varint, field_at, varint_at, zstd
 
+if TYPE_CHECKING:
+    from .presence import AbsenceIndex
+
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-
-_FIRST_NUMBER = 1_000_000  # of a temporary file: all have as many digits, so that no two names are the same
 
 CORRUPT = -1  # in place of a status: the content is something else
 COMPRESSED = -2  # in place of a status: the content is compressed, and that not in one complete frame
 
 ZSTD_LEVEL = 1  # to be faster than the network
 WORTH_COMPRESSING_BYTES = 512
+
+_INDEX_ORDERS = 200  # after which it is found out anew what is in the store
 
 _CLOCK_NS = 20_000_000  # by which times of files may be behind
 
@@ -44,7 +49,7 @@ class Place(NamedTuple):
     objects: str
     temporary: str
     mtime_ns: int
-    first_number: int = _FIRST_NUMBER  # of temporary files
+    prefix: str = ""  # of paths of objects, seen from the working directory
 
 
 # --- Storing
@@ -81,7 +86,7 @@ def store(place: Place, message: bytes, wanted: list[BlobName], executable: set[
         suffix, mode = (".x", 0o755) if digest_hash in executable else ("", 0o644)
         target = f"{digest_hash[:2]}/{digest_hash[2:]}{suffix}"
         try:
-            make_object(f"{place.temporary}{place.first_number + len(made)}", target, data, mode, times)
+            make_object(f"{place.temporary}/{len(made)}", target, data, mode, times)
         except OSError as failure:
             error = (failure.errno or 0, f"{place.objects}/{target}")
             break
@@ -97,7 +102,11 @@ def make_object(temporary: str, target: str, data: bytes, mode: int, times: tupl
         OSError: It can't be done; nothing is left of it.
     """
     try:
-        descriptor = os.open(temporary, _CREATE, mode)
+        try:
+            descriptor = os.open(temporary, _CREATE, mode)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(temporary), exist_ok=True)
+            descriptor = os.open(temporary, _CREATE, mode)
         try:
             written = os.write(descriptor, data)
             while written < len(data):
@@ -139,9 +148,10 @@ def _plain_response(message: bytes, start: int, end: int) -> Response | None:
     if message[content] != 0x12:
         return None
     length, position = varint_at(message, content + 1)
-    if position + length != end:
+    content_end = position + length
+    if content_end != end and message[content_end:end] != b"\x1a\x00":  # a status that says nothing
         return None
-    return str(message[start + 4 : start + 68], "ascii", "replace"), message[position:end], 0, ""
+    return str(message[start + 4 : start + 68], "ascii", "replace"), message[position:content_end], 0, ""
 
 
 def _response(message: bytes, position: int, end: int) -> Response:
@@ -221,38 +231,87 @@ def content_of(path: str, size: int) -> bytes | None:
 # --- Orders
 
 
-def _answer(place: Place, kind: str, arguments: tuple[Any, ...]) -> object:
-    """The answer to an order.
+class Worker:
+    """What carries out orders.
 
-    Raises:
-        ValueError: It can't be given; also IndexError, ImportError.
+    Args:
+        place: Where objects go.
     """
-    if kind == "store":
-        return store(place, *arguments)
-    if kind == "load":
-        return load(arguments[0], arguments[1], compresses=arguments[2])
-    from . import blobserving
 
-    message, terms = arguments[0], blobserving.Terms(*arguments[1])
-    if kind == "find":
-        return blobserving.find_missing(place, message, terms)
-    if kind == "give":
-        return blobserving.give(place, message, terms)
-    return tuple(blobserving.take(place, message, terms))
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._index: AbsenceIndex | None = None
+        self._orders = 0  # for which the index was used
+
+    def answer(self, kind: str, arguments: list[Any], message: bytes) -> tuple[object, bytes]:
+        """The answer to an order, and a message.
+
+        Raises:
+            ValueError: It can't be given; also IndexError, ImportError.
+        """
+        if kind == "store":
+            return store(self._place, message, *arguments), b""
+        if kind == "load":
+            found, lacking = load(arguments[0], arguments[1], compresses=arguments[2])
+            return lacking, found
+        if kind in ("find", "take", "give"):
+            return self._served(kind, message, arguments[0])
+        from . import blobtrees
+
+        if kind == "walk":
+            return blobtrees.walk(self._place, arguments[0], arguments[1]), b""
+        if kind == "keep":
+            return blobtrees.keep(self._place, message, arguments[0], is_executable=arguments[1]), b""
+        if kind == "send":
+            request, expected, lacking = blobtrees.send(arguments[0], arguments[1], compresses=arguments[2])
+            return (expected, lacking), request
+        if self._index is None or self._orders % _INDEX_ORDERS == 0:
+            self._index = blobtrees.absence_index(self._place)
+        self._orders += 1
+        return tuple(blobtrees.scan(self._place, arguments[0], self._index)), b""
+
+    def _served(self, kind: str, message: bytes, terms: tuple[Any, ...]) -> tuple[object, bytes]:
+        from . import blobserving
+
+        if kind == "find":
+            return None, blobserving.find_missing(self._place, message, blobserving.Terms(*terms))
+        if kind == "give":
+            response, sent_bytes = blobserving.give(self._place, message, blobserving.Terms(*terms))
+            return sent_bytes, response
+        taken = blobserving.take(self._place, message, blobserving.Terms(*terms))
+        return (taken.made_sizes, taken.received_bytes, taken.response is not None), taken.response or b""
+
+
+HEAD_BYTES = 8
+
+
+def encoded_head(value: bytes, message: bytes) -> bytes:
+    """What comes before both."""
+    return len(value).to_bytes(4, "little") + len(message).to_bytes(4, "little")
+
+
+def decoded_head(head: bytes) -> tuple[int, int]:
+    """The lengths of both."""
+    return int.from_bytes(head[:4], "little"), int.from_bytes(head[4:], "little")
 
 
 def main() -> None:
     """Does what it is told until its standard input ends."""
     os.umask(0o022)
-    place = Place(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    gc.disable()  # there is nothing that would need it
+    worker = Worker(Place(sys.argv[1], sys.argv[2], int(sys.argv[3])))
     orders, answers = sys.stdin.buffer, sys.stdout.buffer
-    while head := orders.read(4):
-        kind, *arguments = marshal.loads(orders.read(int.from_bytes(head, "little")))  # noqa: S302 - from its parent
+    while head := orders.read(HEAD_BYTES):
+        length, message_length = decoded_head(head)
+        kind, *arguments = marshal.loads(orders.read(length))  # noqa: S302 - from its parent
+        message = orders.read(message_length)
+        answer: object
         try:
-            answer = _answer(place, kind, tuple(arguments))
+            answer, message = worker.answer(kind, arguments, message)
         except (ValueError, IndexError, ImportError) as error:
-            answer = str(error)
+            answer, message = str(error), b""
         encoded = marshal.dumps(answer)  # type: ignore[arg-type] # of bytes, texts, numbers
-        answers.write(len(encoded).to_bytes(4, "little"))
+        answers.write(encoded_head(encoded, message))
         answers.write(encoded)
+        answers.write(message)
         answers.flush()

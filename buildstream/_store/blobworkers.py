@@ -18,20 +18,33 @@ from typing import TYPE_CHECKING, cast
 
 from .._dataclass import dataclass
 from .._model.digest import Digest
-from .blobworker import CORRUPT, BlobName, Stored, Window
+from .blobworker import (
+    CORRUPT,
+    HEAD_BYTES,
+    BlobName,
+    Place,
+    Stored,
+    Window,
+    decoded_head,
+    encoded_head,
+)
 from .layout import MTIME_NS, StoreLayout, cas_error
+from .trash import delete_tree
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
     from .._exceptions import CASError
     from .blobserving import Terms
+    from .blobtrees import Field, Scanned
 
 _MOST_PROCESSES = 4
 _WORTHWHILE = 500  # blobs; with fewer, starting processes takes longer than they save
 _SERVED_LONG = 8  # how much more processes are worth to a server, which lives long
 _PIPE_BYTES = 1 << 20  # as much as an ordinary user may have
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # where this package is
+# a message of a mebibyte does not get new pages each time
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "67108864"}
 _PROGRAM = f"""
 import sys
 sys.path.append({_ROOT!r})
@@ -82,6 +95,7 @@ class BlobWorkers:
         self._lock = Lock()
         self._free: SimpleQueue[Popen[bytes] | None] = SimpleQueue()
         self._workers: set[Popen[bytes]] = set()
+        self._temporary: list[str] = []  # directories of theirs
         if count is None:
             processors = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
             count = processors if processors > 1 else 0
@@ -103,10 +117,10 @@ class BlobWorkers:
         if not self._is_worthwhile(len(wanted)):
             return None
         begin()
-        answer = self._ask(("store", message, list(map(tuple, wanted)), executable))
-        if not isinstance(answer, tuple):
+        answer = self._ask(("store", list(map(tuple, wanted)), executable), message)
+        if answer is None:
             return None
-        stored, made, when, others, error = cast("Stored", answer)
+        stored, made, when, others, error = cast("Stored", answer[0])
         refused = [(Digest(*other[:2]), *other[2:]) for other in others]
         return StoredBatch(
             cast("list[Digest]", stored),  # which they are equal to
@@ -130,19 +144,66 @@ class BlobWorkers:
         if not self._is_worthwhile(len(wanted)):
             return None
         answer = self._ask(("load", prefix, list(map(tuple, wanted)), compresses))
-        if not isinstance(answer, tuple):
+        if answer is None:
             return None
-        message, lacking = cast("tuple[bytes, list[BlobName]]", answer)
+        lacking, message = cast("list[BlobName]", answer[0]), answer[1]
         return message, [Digest(*name) for name in lacking]
 
-    def serve(self, kind: str, message: bytes, terms: "Terms", count: int) -> object:
-        """The answer of a function of `blobserving` to a request about some COUNT blobs.
+    def are_worthwhile(self, count: int) -> bool:
+        """Whether there are processes, and COUNT blobs, with all before them, are worth to start them."""
+        self._is_worthwhile(count)
+        return self._is_worthwhile(0)
+
+    def scan(self, directories: bytes) -> "Scanned | None":
+        """See `blobtrees`; None if it can't be told."""
+        from .blobtrees import Scanned, absence_index, scan
+
+        if self._is_worthwhile(0):
+            answer = self._ask(("scan", directories))
+            return None if answer is None else Scanned(*cast("Scanned", answer[0]))
+        place = Place(self._layout.objects, "", MTIME_NS, prefix=f"{self._layout.objects}/")
+        with suppress(ValueError):
+            return scan(place, directories, absence_index(place))
+        return None
+
+    def walk(self, roots: bytes, optional: bytes) -> "list[Field] | None":
+        """See `blobtrees`; None if it can't be told."""
+        from .blobtrees import walk
+
+        if self._is_worthwhile(0):
+            answer = self._ask(("walk", roots, optional))
+            return None if answer is None else cast("list[Field]", answer[0])
+        place = Place(self._layout.objects, "", MTIME_NS, prefix=f"{self._layout.objects}/")
+        with suppress(ValueError):
+            return walk(place, roots, optional)
+        return None
+
+    def keep(self, message: bytes, wanted: bytes, *, executable: bool) -> tuple[list[Digest], Window] | None:
+        """See `blobtrees`; None if nothing is known to be stored."""
+        answer = self._ask(("keep", wanted, executable), message)
+        if answer is None:
+            return None
+        left, when = cast("tuple[list[BlobName], Window]", answer[0])
+        return [Digest(*name) for name in left], when
+
+    def send(
+        self, prefix: bytes, wanted: bytes, *, compresses: bool
+    ) -> tuple[bytes, bytes, list[Digest]] | None:
+        """See `blobtrees`; None if the caller has to do it."""
+        answer = self._ask(("send", prefix, wanted, compresses))
+        if answer is None:
+            return None
+        expected, lacking = cast("tuple[bytes, list[BlobName]]", answer[0])
+        return answer[1], expected, [Digest(*name) for name in lacking]
+
+    def serve(self, kind: str, message: bytes, terms: "Terms", count: int) -> tuple[object, bytes] | None:
+        """The answer of a function of `blobserving` to a request about some COUNT blobs, response last.
 
         None if the caller has to do it.
         """
         if not self._is_worthwhile(count * _SERVED_LONG):
             return None
-        return self._ask((kind, message, tuple(terms)))
+        return self._ask((kind, tuple(terms)), message)
 
     def close(self) -> None:
         """Ends the processes."""
@@ -156,6 +217,9 @@ class BlobWorkers:
                 with suppress(OSError):
                     pipe.close()
         self._free.put(None)  # for those who still wait
+        for path in self._temporary:
+            with suppress(OSError):
+                delete_tree(path)
 
     def kill(self) -> None:
         """Ends the processes at once, as if something else had: they are found dead when they are needed."""
@@ -173,8 +237,8 @@ class BlobWorkers:
         self._unworthy -= count  # more or less: others may count at the same time
         return False
 
-    def _ask(self, order: tuple[object, ...]) -> object:
-        """The answer of a process; None without one."""
+    def _ask(self, order: tuple[object, ...], message: bytes = b"") -> tuple[object, bytes] | None:
+        """What a process answers to an order about MESSAGE, and a message from it; None without an answer."""
         worker = self._take()
         if worker is None:
             return None
@@ -182,16 +246,18 @@ class BlobWorkers:
         assert worker.stdout is not None, "it is a pipe"
         encoded = marshal.dumps(order)  # type: ignore[arg-type] # of bytes, texts, numbers
         try:
-            worker.stdin.write(len(encoded).to_bytes(4, "little"))
+            worker.stdin.write(encoded_head(encoded, message))
             worker.stdin.write(encoded)
+            worker.stdin.write(message)
             worker.stdin.flush()
-            length = int.from_bytes(worker.stdout.read(4), "little")
+            length, message_length = decoded_head(worker.stdout.read(HEAD_BYTES))
             answer: object = marshal.loads(worker.stdout.read(length))  # noqa: S302 - our own program's
+            answered = worker.stdout.read(message_length)
         except (OSError, EOFError, ValueError, TypeError):  # it died, or was ended
             self._lose(worker)
             return None
         self._free.put(worker)
-        return answer
+        return None if isinstance(answer, str) else (answer, answered)  # a text tells why there is none
 
     def _take(self) -> "Popen[bytes] | None":
         with self._lock:
@@ -199,7 +265,8 @@ class BlobWorkers:
                 return None
             if self._free.empty() and len(self._workers) < self._most:
                 try:
-                    worker = _start(self._layout)
+                    self._temporary.append(self._layout.new_path(self._layout.incoming))
+                    worker = _start(self._layout, self._temporary[-1])
                 except OSError:
                     self._most = 0
                     return None
@@ -218,16 +285,16 @@ class BlobWorkers:
         self._free.put(None)
 
 
-def _start(layout: StoreLayout) -> "Popen[bytes]":
+def _start(layout: StoreLayout, temporary: str) -> "Popen[bytes]":
     from subprocess import DEVNULL, PIPE, Popen
 
-    # names of its own, with the number at the end: see `is_temporary_name`
-    temporary = os.path.relpath(layout.new_path(layout.incoming), layout.objects)
+    arguments = [layout.objects, os.path.relpath(temporary, layout.objects), str(MTIME_NS), _zstd_path()]
     worker = Popen(
-        [sys.executable, "-I", "-S", "-c", _PROGRAM, layout.objects, temporary, str(MTIME_NS), _zstd_path()],
+        [sys.executable, "-I", "-S", "-c", _PROGRAM, *arguments],
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
+        env={**os.environ, **_MALLOC},
         cwd=layout.objects,  # paths from there are found faster
         start_new_session=True,  # an interrupt is for the parent
     )

@@ -30,6 +30,7 @@ from .usage import StoreLimits, StoreUsage
 from .verifiedtrees import VerifiedTrees
 
 if TYPE_CHECKING:
+    from .blobtrees import Field, Scanned
     from .blobworkers import StoredBatch
     from .check import StoreCheck
     from .incoming import IncomingBlob
@@ -205,9 +206,48 @@ class Cas:
         """
         return self._objects.load_batch(prefix, wanted, compresses=compresses)
 
+    # --- Whole trees, by other processes: see `blobtrees`
+
+    def works_beside(self, count: int) -> bool:
+        """Whether other processes do what is to be done with COUNT more blobs."""
+        workers = self._objects.blob_workers
+        return workers is not None and not self._objects.has_seen_corruption and workers.are_worthwhile(count)
+
+    def scan(self, directories: bytes) -> "Scanned | None":
+        """What the directories, encoded digests, hold that is not in the store; None if it can't be told."""
+        workers = self._objects.blob_workers
+        return None if workers is None else workers.scan(directories)
+
+    def walk(self, roots: bytes, optional: bytes) -> "list[Field] | None":
+        """The encoded digests of what is in trees; None if it can't be told.
+
+        Of the trees OPTIONAL only those that are complete.
+        """
+        workers = self._objects.blob_workers
+        return None if workers is None else workers.walk(roots, optional)
+
+    def keep_batch(
+        self, message: bytes, wanted: bytes, size_bytes: int, count: int, *, executable: bool
+    ) -> list[Digest] | None:
+        """As `store_batch`; WANTED are COUNT encoded digests, of SIZE_BYTES together.
+
+        Gives those that were not stored, for whatever reason; None if it is not known of any.
+
+        Raises:
+            CASError: `cache-too-full`.
+        """
+        return self._objects.keep(message, wanted, size_bytes, count, executable=executable)
+
+    def send_batch(
+        self, prefix: bytes, wanted: bytes, *, compresses: bool
+    ) -> tuple[bytes, bytes, list[Digest]] | None:
+        """As `load_batch`; WANTED are encoded digests. The second of three is what a server answers to it."""
+        workers = self._objects.blob_workers
+        return None if workers is None else workers.send(prefix, wanted, compresses=compresses)
+
     def serve(
         self, kind: str, message: bytes, count: int, *, instances: Iterable[str], most_bytes: int
-    ) -> object:
+    ) -> tuple[object, bytes] | None:
         """What another process answers to a request that a server got; see `blobserving`.
 
         Args:
@@ -218,7 +258,8 @@ class Cas:
             most_bytes: Contents of a blob, and of a response.
 
         Returns:
-            None if there are no other processes; a text if the request is not plain, or failed.
+            What it tells, and the response; None if it is not that plain, or failed, or there are no other
+            processes.
         """
         from .blobserving import Terms
 

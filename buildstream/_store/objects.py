@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .batchwriter import BatchWriter, Content, verified
+from .blobtrees import fields_of
 from .blobworkers import BlobWorkers, StoredBatch
 from .diskfiles import DiskFiles
 from .filedigest import digest_from_descriptor, read_file, read_small
@@ -47,7 +48,7 @@ class ObjectStore:
         self._batch_writer = BatchWriter(layout, self._verifier, usage, self.writer, disk)
         # tests that watch what is written need it written here
         self.blob_workers = BlobWorkers(layout) if type(disk) is DiskFiles else None
-        self._absence = AbsenceIndex(layout, self.contains, self._verifier.remembered_digests)
+        self._absence = AbsenceIndex(layout.objects, self.contains, self._verifier.remembered_digests)
         self._verifier.on_forgotten = self._absence.forget
         # what was used since is not cleaned up; until a session begins, nobody else knows of this
         self.protected_since_ns = time_ns() - CLOCK_SLACK_NS
@@ -317,7 +318,34 @@ class ObjectStore:
             return None
         return self.blob_workers.load(prefix, wanted, compresses=compresses)
 
-    def serve(self, kind: str, message: bytes, terms: "Terms", count: int) -> object:
+    def keep(
+        self, message: bytes, wanted: bytes, size_bytes: int, count: int, *, executable: bool
+    ) -> list[Digest] | None:
+        """See `Cas.keep_batch`."""
+        if self.blob_workers is None:
+            return None
+        self._usage.charge(size_bytes, self._layout.incoming)
+        answer = self.blob_workers.keep(message, wanted, executable=executable)
+        self.writer.has_unflushed = True
+        if answer is None:
+            self._usage.give_back(size_bytes)
+            return None
+        left, when = answer
+        self._usage.give_back(sum(digest.size for digest in left))
+        if left:
+            kept = set(fields_of(wanted)).difference(left)
+            paths = [self._verifier.path_of(name, executable) for name, _ in kept]
+            self._verifier.remember_made(paths, when)
+        else:
+            self._verifier.remember_kept(wanted, count, when, executable=executable)
+        return left
+
+    @property
+    def has_seen_corruption(self) -> bool:
+        """Whether an object turned out corrupt, so that others are not taken for right by their looks."""
+        return self._verifier.has_seen_corruption
+
+    def serve(self, kind: str, message: bytes, terms: "Terms", count: int) -> tuple[object, bytes] | None:
         """What another process answers to a request about COUNT blobs; see `BlobWorkers.serve`."""
         if self.blob_workers is None or self._verifier.has_seen_corruption:
             return None

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable
 
 from .._model.digest import EMPTY_DIGEST, Digest
-from .layout import StoreLayout
 
 # A directory of objects is listed once somebody has asked for as many of its objects as to list it costs:
 # some 5 microseconds are saved for each, and an entry costs 0.3; it takes 20 bytes and more.
@@ -19,18 +18,18 @@ class AbsenceIndex:
     several threads.
 
     Args:
-        layout: Where objects are.
+        objects: Path of the directory of objects.
         contains: Looks at the disk; asked for everything that is not surely absent.
         stored: Which of some blobs this process has stored, or seen.
     """
 
     def __init__(
         self,
-        layout: StoreLayout,
+        objects: str,
         contains: Callable[[Digest], bool],
         stored: Callable[[Iterable[Digest]], set[Digest]],
     ) -> None:
-        self._layout = layout
+        self._objects = objects
         self._contains = contains
         self._stored = stored
         self._asked: dict[str, int] = {}  # questions for directories that are not listed
@@ -73,7 +72,7 @@ class AbsenceIndex:
         self._asked[prefix] = asked
         if asked <= _ASKED_AT_LEAST:
             return None
-        directory = f"{self._layout.objects}/{prefix}"
+        directory = f"{self._objects}/{prefix}"
         try:
             if asked * _BYTES_PER_QUESTION < os.stat(directory).st_size:
                 return None

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .._exceptions import CASError
 from .._model.digest import Digest
+from .blobtrees import fields_of
 from .blobworker import Window
 from .filedigest import digest_of_known_file
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
@@ -42,6 +43,9 @@ class ObjectVerifier:
         # by path: files whose content was seen to be right; or when they were made, so that one that was
         # changed since has another time
         self._verdicts: dict[str, _Identity | Window] = {}
+        # more of these, which nobody has asked for yet: encoded digests, the execute bit, when they were made
+        self._unasked: list[tuple[bytes, bool, Window]] = []
+        self._unasked_count = 0
         self.on_forgotten: Callable[[], None] = lambda: None  # called when there were too many of them
 
     def path(self, digest: Digest, *, executable: bool) -> str:
@@ -137,21 +141,41 @@ class ObjectVerifier:
         self._make_room(len(paths))
         self._verdicts.update(dict.fromkeys(paths, when))
 
+    def remember_kept(self, digests: bytes, count: int, when: Window, *, executable: bool) -> None:
+        """As `remember_made`, by COUNT encoded digests, which are looked at when somebody asks for any."""
+        self._make_room(count)
+        self._unasked.append((digests, executable, when))
+        self._unasked_count += count
+
     def _make_room(self, count: int) -> None:
-        if len(self._verdicts) + count > _VERDICTS_KEPT:
+        if len(self._verdicts) + self._unasked_count + count > _VERDICTS_KEPT:
             self._verdicts.clear()
+            self._unasked.clear()
+            self._unasked_count = 0
             self.on_forgotten()
+
+    def _known(self) -> "dict[str, _Identity | Window]":
+        """All verdicts by path."""
+        while self._unasked:
+            try:
+                digests, executable, when = self._unasked.pop()
+            except IndexError:  # another thread has it
+                break
+            names = [name for name, _ in fields_of(digests)]
+            self._unasked_count = max(0, self._unasked_count - len(names))
+            self._verdicts.update((self.path_of(name, executable), when) for name in names)
+        return self._verdicts
 
     def is_remembered(self, path: str, status: os.stat_result) -> bool:
         """Whether the file with this STATUS at PATH was seen to be right."""
-        known = self._verdicts.get(path)
+        known = self._known().get(path)
         if known is not None and len(known) == 2:
             return known[0] <= status.st_ctime_ns <= known[1] and status.st_mtime_ns == MTIME_NS
         return known == _identity(status)
 
     def remembered_digests(self, digests: Iterable[Digest]) -> set[Digest]:
         """Those of DIGESTS of which an object was seen to be right, at whatever time."""
-        verdicts, objects = self._verdicts, self._layout.objects
+        verdicts, objects = self._known(), self._layout.objects
         found: set[Digest] = set()
         for digest in digests:
             name = digest.hash
@@ -167,7 +191,7 @@ class ObjectVerifier:
 
     def forget(self, path: str) -> None:
         """Has the file at PATH read again when it is next asked for."""
-        self._verdicts.pop(path, None)
+        self._known().pop(path, None)
 
     def quarantine(self, path: str, digest_hash: str) -> None:
         """Moves the object at PATH, which is not what its name says, out of the way."""

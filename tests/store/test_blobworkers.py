@@ -39,6 +39,11 @@ def some(count: int) -> list[tuple[Digest, bytes]]:
     return [(digest_from_bytes(content), content) for content in contents]
 
 
+def leftovers(layout: StoreLayout) -> list[Path]:
+    """Files that were to become objects, and did not."""
+    return [path for path in Path(layout.incoming).rglob("*") if not path.is_dir()]
+
+
 def answer(message: BatchReadBlobsResponse, digest: Digest, data: bytes = b"", code: int = 0) -> None:
     response = message.responses.add(digest=DigestMessage(hash=digest.hash, size_bytes=digest.size))
     response.data = data
@@ -76,7 +81,7 @@ def test_each_blob_is_stored_or_told_of(workers: BlobWorkers, layout: StoreLayou
         assert status.st_mtime_ns == MTIME_NS
         assert batch.when[0] <= status.st_ctime_ns <= batch.when[1]
         assert status.st_mode & 0o777 == (0o755 if digest == digests[1] else 0o644)
-    assert os.listdir(layout.incoming) == []
+    assert leftovers(layout) == []
 
 
 def test_what_was_stored_is_read_again_only_if_it_was_changed(tmp_path: Path) -> None:
@@ -152,7 +157,7 @@ def test_a_disk_that_refuses_is_told_of(workers: BlobWorkers, layout: StoreLayou
     assert batch.stored == [digest]
     assert batch.error is not None
     assert other.hash[2:] in str(batch.error)
-    assert os.listdir(layout.incoming) == []
+    assert leftovers(layout) == []
 
 
 def test_a_request_has_what_is_intact(workers: BlobWorkers, layout: StoreLayout, tmp_path: Path) -> None:

@@ -1,0 +1,217 @@
+"""Trees on their way from or to a cache server, looked through where it keeps nobody else waiting.
+
+For trees with a million small files, to decode the directories and to look for each file takes longer than
+all the rest that has to be done in one place.  So this runs in the processes of `blobworkers`; blobs go from
+there to here as they stand in messages, as field 2 of type Digest: what is asked of a server is put together
+by joining them.
+"""
+
+import os
+import re
+from hashlib import sha256
+from typing import NamedTuple
+
+from .._model.digest import EMPTY_DIGEST, Digest
+from .._model.tree import TreeDirectory, decode_directory, encode_digest_field
+from .blobmessages import varint_at
+from .blobworker import BlobName, Place, Window, content_of, load, store
+from .presence import AbsenceIndex
+
+_FIELD = re.compile(rb"\x12[\x42-\x4c]\x0a@(.{64})(?:\x10([\x80-\xff]{0,9}[\x00-\x7f]))?", re.DOTALL)
+_HEXADECIMAL = b"0123456789abcdef"
+_BARE_BYTES = 68  # of an encoded digest without size
+
+Field = bytes  # an encoded digest
+
+
+def fields_of(message: bytes) -> list[tuple[str, int]]:
+    """Hash and size of the digests in MESSAGE, which is nothing else.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    parts: list[tuple[bytes, bytes]] = _FIELD.findall(message)
+    sizes = {encoded: varint_at(encoded, 0)[0] if encoded else 0 for _, encoded in parts}
+    bare = _BARE_BYTES * len(parts) + sum(len(encoded) + 1 for _, encoded in parts if encoded)
+    # nothing is between them, and they are names of objects
+    if bare != len(message) or b"".join([name for name, _ in parts]).translate(None, _HEXADECIMAL):
+        raise ValueError("not a row of digests")
+    return [(str(name, "ascii"), sizes[encoded]) for name, encoded in parts]
+
+
+class Scanned(NamedTuple):
+    """What directories hold, and the store does not.
+
+    Attributes:
+        children: The subdirectories of each, in the order in which the directories were given.
+        counts: How many other entries each has.
+        new: Blobs and bytes of files that are not in the store, of each; what several have counts once.
+        files: These files.
+        sizes: Of these, in bytes.
+        executables: Files that are executable.
+        executable_sizes: Of these.
+        absent: Subdirectories that are not in the store.
+        absent_sizes: Of these.
+    """
+
+    children: list[list[Field]]
+    counts: list[int]
+    new: list[tuple[int, int]]
+    files: list[Field]
+    sizes: list[int]
+    executables: list[Field]
+    executable_sizes: list[int]
+    absent: list[Field]
+    absent_sizes: list[int]
+
+
+def scan(place: Place, message: bytes, index: AbsenceIndex) -> Scanned:
+    """What the directories in MESSAGE, digests that are in the store, hold.
+
+    INDEX tells what is in the store; that of `absence_index`, if it is not too old: who knows better, as he
+    has stored some of it since, has to put up with it.
+
+    Raises:
+        ValueError: One is missing, or can't be staged.
+    """
+    children: list[list[Field]] = []
+    counts: list[int] = []
+    new: list[tuple[int, int]] = []
+    files: dict[Digest, bool] = {}  # that are absent, and whether they are executable
+    present: set[Digest] = {EMPTY_DIGEST}
+    below: dict[Digest, Field] = {}
+    for name in fields_of(message):
+        directory = _directory(place, Digest(*name))
+        unseen = {digest for _, digest, _, _ in directory.files if digest not in files}
+        absent = index.absent(unseen - present)
+        present |= unseen.difference(absent)
+        files.update(dict.fromkeys(absent, False))
+        files.update((file[1], True) for file in directory.files if file[2] and file[1] in files)
+        new.append((len(absent), sum(digest[1] for digest in absent)))
+        counts.append(len(directory.files) + len(directory.symlinks))
+        fields = [encode_digest_field(entry.digest) for entry in directory.directories]
+        children.append(fields)
+        below.update(zip((entry.digest for entry in directory.directories), fields, strict=True))
+    plain = [digest for digest, is_executable in files.items() if not is_executable]
+    executable = [digest for digest, is_executable in files.items() if is_executable]
+    lacking = index.absent(below)
+    return Scanned(
+        children,
+        counts,
+        new,
+        *_split(plain),
+        *_split(executable),
+        [below[digest] for digest in lacking],
+        [digest.size for digest in lacking],
+    )
+
+
+def _split(digests: list[Digest]) -> tuple[list[Field], list[int]]:
+    return list(map(encode_digest_field, digests)), [digest[1] for digest in digests]
+
+
+def absence_index(place: Place) -> AbsenceIndex:
+    """An index that tells what is in the store, or was some time before."""
+    return AbsenceIndex(place.prefix or ".", lambda digest: _has(place, digest), lambda _: set())
+
+
+def _has(place: Place, digest: Digest) -> bool:
+    """Whether there is an object that looks right."""
+    name, size = digest
+    path = f"{place.prefix}{name[:2]}/{name[2:]}"
+    for found in (path, f"{path}.x"):
+        try:
+            status = os.lstat(found)
+        except OSError:
+            continue
+        if status.st_size == size and status.st_mtime_ns == place.mtime_ns:
+            return True
+    return False
+
+
+def _directory(place: Place, digest: Digest) -> TreeDirectory:
+    """The directory DIGEST, verified.
+
+    Raises:
+        ValueError: It is not there, or is none.
+    """
+    if digest == EMPTY_DIGEST:
+        return TreeDirectory()
+    name, size = digest
+    path = f"{place.prefix}{name[:2]}/{name[2:]}"
+    for found in (path, f"{path}.x"):
+        data = content_of(found, size)
+        if data is not None and sha256(data).hexdigest() == name:
+            return decode_directory(data)
+    raise ValueError("a directory is missing")
+
+
+def walk(place: Place, roots: bytes, optional: bytes) -> list[Field]:
+    """All directories and files of trees, each once; of those in OPTIONAL only if all is there.
+
+    Raises:
+        ValueError: A directory is missing.
+    """
+    found: dict[Digest, None] = {}
+    for root in fields_of(roots):
+        _collect(place, Digest(*root), found, is_optional=False)
+    for root in fields_of(optional):
+        tree = dict.fromkeys(found)
+        if _collect(place, Digest(*root), tree, is_optional=True):
+            found = tree
+    found.pop(EMPTY_DIGEST, None)
+    return list(map(encode_digest_field, found))
+
+
+def _collect(place: Place, root: Digest, found: dict[Digest, None], *, is_optional: bool) -> bool:
+    """Adds what is in the tree ROOT to FOUND; False if it is optional, and not complete."""
+    waiting = [root]
+    while waiting:
+        digest = waiting.pop()
+        if digest in found:
+            continue
+        found[digest] = None
+        try:
+            directory = _directory(place, digest)
+        except ValueError:
+            if is_optional:
+                return False
+            raise
+        waiting.extend(entry.digest for entry in directory.directories)
+        files = [file.digest for file in directory.files]
+        if is_optional and not all(_has(place, file) or file == EMPTY_DIGEST for file in files):
+            return False
+        found.update(dict.fromkeys(files))
+    return True
+
+
+def keep(
+    place: Place, message: bytes, wanted: bytes, *, is_executable: bool
+) -> tuple[list[BlobName], Window]:
+    """Stores the blobs WANTED, digests, that are in MESSAGE, a BatchReadBlobsResponse.
+
+    Gives those that are not stored, whatever the reason, and when the others were.
+
+    Raises:
+        ValueError: MESSAGE is malformed.
+    """
+    names = fields_of(wanted)
+    hashes = {name for name, _ in names} if is_executable else set()
+    stored, _, when, _, _ = store(place, message, names, hashes)
+    if len(stored) == len(names):
+        return [], when
+    kept = set(stored)
+    return [name for name in names if name not in kept], when
+
+
+def send(prefix: bytes, wanted: bytes, *, compresses: bool) -> tuple[bytes, bytes, list[BlobName]]:
+    """A BatchUpdateBlobsRequest that begins with PREFIX and has the blobs WANTED, digests.
+
+    Beside it comes the response of a server that takes them all, as it is usually encoded, and those left
+    out, as for `load`.
+    """
+    message, lacking = load(prefix, fields_of(wanted), compresses=compresses)
+    # the digest as field 1, which is as long as it is here as field 2, and a status that says nothing
+    fields = (match[0] for match in _FIELD.finditer(wanted))
+    expected = b"".join(b"\x0a%c\x0a%b\x12\x00" % (len(field) + 2, field[1:]) for field in fields)
+    return message, expected, lacking
