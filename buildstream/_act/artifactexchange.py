@@ -1,6 +1,6 @@
 """Artifacts between the local cache and remote ones (keys specification 2.6 and 2.7)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
 
 from .._dataclass import dataclass
@@ -16,7 +16,7 @@ from .._remote.retry import Effects
 from .._remote.sharedreads import Lacking
 from .._remote.upload import tree_blobs
 from .artifacts import ArtifactCache
-from .exchange import Exchange, Surroundings, exchange
+from .exchange import Content, Exchange, Surroundings, exchange
 from .pullgroups import Fetched, PullGroups
 
 _URI_PREFIX = "urn:fdc:buildstream.build:2020:artifact:"
@@ -204,7 +204,7 @@ class ArtifactExchange:
         with exchange(self._surroundings, remotes, subject.what, subject.label) as operation:
             message = self._cas.add_bytes(data)
             failed = operation.upload(
-                [*self._content(artifact), message, *_metadata(artifact)],
+                Content((message, *_metadata(artifact)), tuple(trees), tuple(_optional_trees(artifact))),
                 f"Pushing data from {subject.what}",
                 done=f"Pushed data from {subject.what}",
             )
@@ -217,14 +217,6 @@ class ArtifactExchange:
         if operation.errors:
             raise operation.failure(f"Failed to push {subject.what}")
         return is_new
-
-    def _content(self, artifact: ArtifactView) -> Iterator[Digest]:
-        """Every blob of the trees; of optional trees only if they are there as a whole."""
-        if artifact.files is not None:
-            yield from tree_blobs(self._cas, artifact.files)
-        for tree in _optional_trees(artifact):
-            if self._cas.contains_tree(tree):
-                yield from tree_blobs(self._cas, tree)
 
 
 def _known_digest(remotes: CacheRemotes, ref: str) -> Digest | None:

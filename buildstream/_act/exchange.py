@@ -3,24 +3,63 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
+from itertools import chain
 from typing import TypeVar
 
 from .._dataclass import dataclass
 from .._exceptions import ArtifactError
 from .._messenger import Messenger
-from .._model.digest import Digest
+from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.message import ElementLabel, MessageType
+from .._model.tree import encode_digest_field
 from .._remote.download import Downloader
 from .._remote.errors import Failure, RemoteError
 from .._remote.remote import CacheRemotes, Remote
 from .._remote.retry import Cancellation, Effects
 from .._remote.sharedreads import Lacking
 from .._remote.tally import Tally
-from .._remote.upload import Uploader
+from .._remote.upload import Uploader, tree_blobs
+from .._store.blobtrees import Field, fields_of
 from .._store.cas import Cas
 from .transferreport import TransferReport
 
 _Found = TypeVar("_Found")
+_BLOBS_OF_A_TREE = 16  # as how many blobs a tree counts before anybody has looked into it
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is uploaded.
+
+    Attributes:
+        single: Blobs.
+        trees: Roots of trees.
+        optional: Roots of trees that are left out if they are not here as a whole.
+    """
+
+    single: tuple[Digest, ...]
+    trees: tuple[Digest, ...]
+    optional: tuple[Digest, ...] = ()
+
+    def encoded(self, cas: Cas) -> list[Field] | None:
+        """Every blob, without any step for each here; None if that is not possible, or not worthwhile."""
+        if not cas.works_beside(_BLOBS_OF_A_TREE * len(self.trees)):
+            return None
+        trees, optional = (b"".join(map(encode_digest_field, roots)) for roots in (self.trees, self.optional))
+        fields = cas.walk(trees, optional)
+        if fields is None:
+            return None
+        single = [encode_digest_field(digest) for digest in self.single if digest != EMPTY_DIGEST]
+        return list(dict.fromkeys([*fields, *single]))
+
+    def blobs(self, cas: Cas) -> list[Digest]:
+        """Every blob.
+
+        Raises:
+            CASError: A directory is missing or corrupt.
+        """
+        roots = [*self.trees, *filter(cas.contains_tree, self.optional)]
+        return [*self.single, *chain.from_iterable(tree_blobs(cas, root) for root in roots)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +157,32 @@ class Exchange:
 
     # to remotes
 
-    def upload(self, blobs: Sequence[Digest], text: str, *, done: str | None) -> list[Remote]:
-        """Gives BLOBS to every storage that takes some; returns those that failed.
+    def upload(self, content: Content, text: str, *, done: str | None) -> list[Remote]:
+        """Gives CONTENT to every storage that takes some; returns those that failed.
 
         TEXT announces it, DONE tells of its end.
+
+        Raises:
+            CASError: A directory is missing or corrupt.
         """
+        fields = content.encoded(self.cas)
+        blobs = content.blobs(self.cas) if fields is None else []
         failed = []
         for remote in self.remotes.push_storages:
             try:
                 with self.report.counted(f"{text} -> {remote.url}") as tally:
                     uploader = Uploader(remote.cas, self.cas, self.cancellation, tally, remote.suspects)
-                    uploader.push(blobs)
+                    if fields is None:
+                        uploader.push(blobs)
+                    else:
+                        uploader.push_fields(fields)
             except RemoteError as error:
                 self.note_failure(f"Failed to push {self.what.split()[0]} blobs to {remote.url}", error)
                 failed.append(remote)
                 continue
-            remote.suspects.difference_update(blobs)
+            if remote.suspects:
+                sent = blobs if fields is None else fields_of(b"".join(fields))
+                remote.suspects.difference_update(Digest(*name) for name in sent)
             if done is not None:
                 self.report.send(MessageType.INFO, f"{done} -> {remote.url}")
         return failed

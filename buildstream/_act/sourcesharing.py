@@ -10,9 +10,8 @@ from .._remote.download import Downloader
 from .._remote.errors import Failure, RemoteError
 from .._remote.remote import CacheRemotes, Remote
 from .._remote.sharedreads import Lacking
-from .._remote.upload import tree_blobs
 from .._store.cas import Cas
-from .exchange import Surroundings, exchange
+from .exchange import Content, Surroundings, exchange
 from .remotecaches import RemoteCaches
 from .sourcemessage import files_of_message, message_of_files
 
@@ -117,7 +116,7 @@ class SourceSharing:
         ) as operation:
             message = self._cas.add_bytes(message_of_files(files))
             failed = operation.upload(
-                [*tree_blobs(self._cas, files), message],
+                Content((message,), (files,)),
                 f"Pushing data from {what}",
                 done=f"Pushed data from {what}",
             )
@@ -142,7 +141,7 @@ class SourceSharing:
         with exchange(
             self._surroundings, self._caches(element), what, lambda: self._label(element)
         ) as operation:
-            failed = operation.upload(tree_blobs(self._cas, tree), f"Pushing data for {what}", done=None)
+            failed = operation.upload(Content((), (tree,)), f"Pushing data for {what}", done=None)
             return operation.publish(
                 tree,
                 failed,

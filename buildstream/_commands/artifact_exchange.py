@@ -51,6 +51,7 @@ def push(app: App, *, artifacts: Sequence[str], deps: str) -> None:
                 "No artifact caches available for pushing artifacts",
                 detail=f"{NO_CACHE_ADVICE} It must allow to push.",
             )
+        app.cas.verify_on_use()  # what is sent is read
         _query(app, found, records)
     loaded = found.loaded or LoadedTargets(empty_pipeline(), [], [])
     queues = [pull_queue(app, loaded.pipeline, is_optional=True), push_queue(app, is_optional=False)]

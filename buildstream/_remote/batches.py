@@ -1,9 +1,10 @@
 """Blobs put together into batches."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from .._model.digest import Digest
+from .._store.blobtrees import Field
 
 BATCH_BYTES = 1 << 20  # contents of one call: what an interruption can cost
 BATCH_BLOBS = 2000  # in one call
@@ -24,6 +25,21 @@ def batches(digests: Iterable[Digest], limit_bytes: int) -> Iterator[list[Digest
         size_bytes += cost_bytes
     if batch:
         yield batch
+
+
+def field_batches(sizes: Mapping[Field, int], limit_bytes: int) -> Iterator[tuple[list[Field], int]]:
+    """As `batches`, for encoded digests with their sizes in bytes; beside each its size in bytes."""
+    most_bytes = min(limit_bytes, BATCH_BYTES)
+    batch: list[Field] = []
+    cost_bytes = 0
+    for name, size_bytes in sizes.items():
+        cost_bytes += size_bytes + OVERHEAD_BYTES
+        if batch and (cost_bytes > most_bytes or len(batch) >= BATCH_BLOBS):
+            yield batch, cost_bytes - size_bytes - OVERHEAD_BYTES * (len(batch) + 1)
+            batch, cost_bytes = [], size_bytes + OVERHEAD_BYTES
+        batch.append(name)
+    if batch:
+        yield batch, cost_bytes - OVERHEAD_BYTES * len(batch)
 
 
 def take_batch(queue: deque[Digest], limit_bytes: int, is_wanted: Callable[[Digest], bool]) -> list[Digest]:

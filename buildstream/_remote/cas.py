@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .._model.digest import Digest
 from .._model.tree import encode_digest_field
+from .._store.blobtrees import Field, fields_of, split_fields
 from .._zstd import compressed
 from .capabilities import StorageCapabilities
 from .channel import Channel
@@ -55,14 +56,8 @@ class CasClient:
         self._zstd = remote_execution_pb2.Compressor.ZSTD
         # as they are on the wire: for many small blobs, messages cost more than what they are about
         self._batch_read = channel.stub_channel.unary_unary(f"/{_SERVICE}/BatchReadBlobs")
-        self._find_missing = channel.stub_channel.unary_unary(
-            f"/{_SERVICE}/FindMissingBlobs",
-            response_deserializer=remote_execution_pb2.FindMissingBlobsResponse.FromString,
-        )
-        self._batch_update = channel.stub_channel.unary_unary(
-            f"/{_SERVICE}/BatchUpdateBlobs",
-            response_deserializer=remote_execution_pb2.BatchUpdateBlobsResponse.FromString,
-        )
+        self._find_missing = channel.stub_channel.unary_unary(f"/{_SERVICE}/FindMissingBlobs")
+        self._batch_update = channel.stub_channel.unary_unary(f"/{_SERVICE}/BatchUpdateBlobs")
         # what requests begin with: the field instance_name is the first of all
         self.prefix = remote_execution_pb2.BatchReadBlobsRequest(
             instance_name=channel.instance_name
@@ -88,14 +83,34 @@ class CasClient:
         Raises:
             RemoteError: It does not tell.
         """
-        asked = list(dict.fromkeys(digests))
-        missing: set[Digest] = set()
+        asked = dict.fromkeys(digests)
+        fields = self.find_missing_fields(list(map(encode_digest_field, asked)), cancellation)
+        return {Digest(*name) for name in fields_of(b"".join(fields))}
+
+    def find_missing_fields(self, asked: Sequence[Field], cancellation: Cancellation) -> list[Field]:
+        """As `find_missing`, for different encoded digests; in their order."""
+        missing: set[Field] = set()
         for start in range(0, len(asked), _DIGESTS_PER_REQUEST):
-            parts = [self.prefix]
-            parts += map(encode_digest_field, asked[start : start + _DIGESTS_PER_REQUEST])
-            answer = self.channel.call(self._find_missing, b"".join(parts), cancellation)
-            missing.update(_digest(found) for found in answer.missing_blob_digests)
-        return missing.intersection(asked)
+            request = self.prefix + b"".join(asked[start : start + _DIGESTS_PER_REQUEST])
+            answer = self.channel.call(self._find_missing, request, cancellation)
+            try:
+                # field and digests are encoded as in the request
+                missing.update(split_fields(answer))
+            except ValueError:  # in another way that is right
+                missing.update(self._missing_in(answer))
+        return [field for field in asked if field in missing]
+
+    def _missing_in(self, message: bytes) -> list[Field]:
+        response = self._decoded(self._protos.FindMissingBlobsResponse, message)
+        return [encode_digest_field(_digest(found)) for found in response.missing_blob_digests]
+
+    def _decoded(self, kind: Any, message: bytes) -> Any:
+        from google.protobuf.message import DecodeError
+
+        try:
+            return kind.FromString(message)
+        except DecodeError as error:
+            raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
 
     # batches
 
@@ -119,12 +134,7 @@ class CasClient:
             RemoteError: At once with status INTERNAL, as MESSAGE is damaged; while it gives blobs, as the
                 server failed with some of them, or left them out.
         """
-        from google.protobuf.message import DecodeError
-
-        try:
-            answer = self._protos.BatchReadBlobsResponse.FromString(message)
-        except DecodeError as error:
-            raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
+        answer = self._decoded(self._protos.BatchReadBlobsResponse, message)
         return self._blobs_of(answer.responses, set(digests))
 
     def _blobs_of(self, responses: Iterable[Any], wanted: set[Digest]) -> Iterator[Blob]:
@@ -165,15 +175,26 @@ class CasClient:
 
         self.write_message(request.SerializeToString(), [digest for digest, _ in blobs], cancellation)
 
-    def write_message(self, message: bytes, digests: Sequence[Digest], cancellation: Cancellation) -> None:
+    def write_message(
+        self,
+        message: bytes,
+        digests: Iterable[Digest],
+        cancellation: Cancellation,
+        expected: bytes | None = None,
+    ) -> None:
         """Uploads the blobs DIGESTS, all of which are in MESSAGE, an encoded BatchUpdateBlobsRequest.
+
+        EXPECTED is the response of which it is known that all were taken.
 
         Raises:
             RemoteError: Not all were taken.
         """
 
         def attempt() -> None:
-            answer = self.channel.call_once(self._batch_update, message, cancellation)
+            encoded = self.channel.call_once(self._batch_update, message, cancellation)
+            if encoded == expected:
+                return
+            answer = self._decoded(self._protos.BatchUpdateBlobsResponse, encoded)
             codes = {_digest(response.digest): response.status for response in answer.responses}
             for digest in digests:
                 status = codes.get(digest)

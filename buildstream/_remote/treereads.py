@@ -14,7 +14,7 @@ from .._model.digest import Digest
 from .._model.tree import encode_digest_field
 from .._store.blobtrees import Field, Scanned, fields_of
 from .._store.cas import Cas
-from .batches import BATCH_BLOBS, BATCH_BYTES, OVERHEAD_BYTES
+from .batches import BATCH_BYTES, field_batches
 from .cas import CasClient
 from .download import DEEPEST, LARGEST_DIRECTORY_BYTES, MOST_DISTINCT_ENTRIES, Downloader, check_extent
 from .parallel import run_parts
@@ -225,21 +225,7 @@ class _Transfer:
 
         parts = [
             lambda batch=batch, size_bytes=size_bytes: read(batch, size_bytes)
-            for batch, size_bytes in _batches(small, most_bytes)
+            for batch, size_bytes in field_batches(small, most_bytes)
         ]
         run_parts(parts, _WIDTH, self._cancellation)
         return left
-
-
-def _batches(sizes: Mapping[Field, int], most_bytes: int) -> Iterator[tuple[list[Field], int]]:
-    """As `batches`, with the size of each."""
-    batch: list[Field] = []
-    cost_bytes = 0
-    for name, size_bytes in sizes.items():
-        cost_bytes += size_bytes + OVERHEAD_BYTES
-        if batch and (cost_bytes > most_bytes or len(batch) >= BATCH_BLOBS):
-            yield batch, cost_bytes - size_bytes - OVERHEAD_BYTES * (len(batch) + 1)
-            batch, cost_bytes = [], size_bytes + OVERHEAD_BYTES
-        batch.append(name)
-    if batch:
-        yield batch, cost_bytes - OVERHEAD_BYTES * len(batch)

@@ -39,6 +39,18 @@ def fields_of(message: bytes) -> list[tuple[str, int]]:
     return [(str(name, "ascii"), sizes[encoded]) for name, encoded in parts]
 
 
+def split_fields(message: bytes) -> list[Field]:
+    """The digests in MESSAGE, which is nothing else.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    fields = [match[0] for match in _FIELD.finditer(message)]
+    if sum(map(len, fields)) != len(message):
+        raise ValueError("not a row of digests")
+    return fields
+
+
 class Scanned(NamedTuple):
     """What directories hold, and the store does not.
 
