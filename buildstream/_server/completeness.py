@@ -43,11 +43,13 @@ class Completeness:
         for blob in blobs:
             if not self._storage.use(blob):
                 return blob
-        visited: set[Digest] = set()  # directories that several trees have
-        for tree in trees:
-            missing = self.missing_of_tree(tree, visited)
-            if missing is not None:
-                return missing
+        roots = list(trees)
+        if not self._storage.use_trees(roots):
+            visited: set[Digest] = set()  # directories that several trees have
+            for root in roots:
+                missing = self._missing_of_tree(root, visited)
+                if missing is not None:
+                    return missing
         with self._lock:
             if len(self._seen) >= _REMEMBERED:
                 self._seen.clear()
@@ -59,9 +61,11 @@ class Completeness:
         with self._lock:
             self._seen.pop(name, None)
 
-    def missing_of_tree(self, root: Digest, visited: set[Digest] | None = None) -> Digest | None:
+    def missing_of_tree(self, root: Digest) -> Digest | None:
         """Something that is missing of a tree, or a directory that is none; None if it is complete."""
-        visited = set() if visited is None else visited
+        return None if self._storage.use_trees([root]) else self._missing_of_tree(root, set())
+
+    def _missing_of_tree(self, root: Digest, visited: set[Digest]) -> Digest | None:
         waiting = [root]
         while waiting:
             current = waiting.pop()

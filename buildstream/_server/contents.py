@@ -37,7 +37,7 @@ _IDENTITY, _ZSTD = 0, 1
 _WORTH_COMPRESSING_BYTES = 512
 # blobs from which on a request is worth the way to another process and back
 _MANY = 32
-_MANY_TO_FIND = 500
+_MANY_TO_FIND = 64
 _DIGEST_MARK = b"\x0a@"  # what begins the encoding of a digest
 
 _Request = TypeVar("_Request", FindMissingBlobsRequest, BatchUpdateBlobsRequest, BatchReadBlobsRequest)

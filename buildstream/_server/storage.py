@@ -10,6 +10,7 @@ from grpc import StatusCode
 
 from .._exceptions import CASError
 from .._model.digest import Digest
+from .._model.tree import encode_digest_field
 from .._store.cas import Cas
 from .._store.objectuse import ObjectUse
 from .errors import CallError
@@ -18,6 +19,7 @@ from .metrics import Metrics
 from .space import Space, disk_size
 
 _WAIT_FOR_SPACE_S = 60.0
+_BLOBS_OF_A_TREE = 64  # as how many blobs a tree counts
 _MOST_BYTES = 7 << 20  # contents of a response that is made by another process
 _BATCH = 256  # deletions between which others get their turn
 
@@ -181,6 +183,11 @@ class Storage:
             return (answer[1], received_bytes) if is_answered else None
         finally:
             self._settle(disk_size(announced_bytes) - made_bytes)
+
+    def use_trees(self, trees: Sequence[Digest]) -> bool:
+        """Whether TREES are complete, as `use`; False may also be that it has to be found out here."""
+        encoded = b"".join(map(encode_digest_field, trees))
+        return self._serve("check", encoded, _BLOBS_OF_A_TREE * len(trees), ()) is not None
 
     def _serve(
         self, kind: str, message: bytes, count: int, instances: Iterable[str]

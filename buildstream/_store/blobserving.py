@@ -1,6 +1,6 @@
 """What a cache server has done by the processes of `blobworkers`: whole requests about many blobs.
 
-Each function gives the encoded response to an encoded request.  What is not plain, such as a blob that is
+Most functions give the encoded response to an encoded request.  What is not plain, such as a blob that is
 missing or damaged, an unknown instance, a field that nobody uses, ends it: the server then answers itself,
 with all the care and the words that this takes.
 """
@@ -14,7 +14,10 @@ from hashlib import sha256
 from time import time_ns
 from typing import NamedTuple
 
+from .._model.digest import Digest
+from .._model.tree import decode_directory
 from .blobmessages import decompressed, encoded_varint, field_at, varint_at, zstd
+from .blobtrees import fields_of
 from .blobworker import WORTH_COMPRESSING_BYTES, ZSTD_LEVEL, Place, content_of, make_object
 
 _EMPTY = sha256().hexdigest()
@@ -52,22 +55,21 @@ class _Objects:
         self._stale: list[str] = []  # paths of those that are used, and not marked so
 
     def has(self, name: str, size: int) -> bool:
-        """Whether there is an object that looks right."""
+        """Whether there is an object that looks right, as servers make them: not executable."""
         if not size:
             return name == _EMPTY
         path = f"{name[:2]}/{name[2:]}"
-        for found in (path, f"{path}.x"):
-            if not os.access(found, os.F_OK):  # an error would take five times as long
-                continue
-            try:
-                status = os.stat(found, follow_symlinks=False)
-            except OSError:
-                continue
-            if status.st_size == size and status.st_mtime_ns == self._place.mtime_ns:
-                if status.st_atime_ns < self._terms.used_since_ns:
-                    self._stale.append(found)
-                return True
-        return False
+        if not os.access(path, os.F_OK):  # an error would take five times as long
+            return False
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return False
+        if status.st_size != size or status.st_mtime_ns != self._place.mtime_ns:
+            return False
+        if status.st_atime_ns < self._terms.used_since_ns:
+            self._stale.append(path)
+        return True
 
     def read(self, name: str, size: int) -> bytes | None:
         """The content of an object; None if it is not there, or something else."""
@@ -120,6 +122,34 @@ def find_missing(place: Place, message: bytes, terms: Terms) -> bytes:
     if not objects.mark():
         raise UnusualError
     return b"".join(found)
+
+
+def check(place: Place, trees: bytes, terms: Terms) -> None:
+    """Marks as used all that belongs to TREES, digests of their roots.
+
+    Raises:
+        ValueError: Something is missing, or no directory.
+    """
+    objects = _Objects(place, terms)
+    waiting = [Digest(*name) for name in fields_of(trees)]
+    visited = set(waiting)
+    while waiting:
+        name, size = waiting.pop()
+        data = objects.read(name, size)
+        if data is None:
+            raise UnusualError
+        directory = decode_directory(data)
+        for _, digest, _, _ in directory.files:
+            if digest not in visited:
+                visited.add(digest)
+                if not objects.has(*digest):
+                    raise UnusualError
+        for _, digest in directory.directories:
+            if digest not in visited:
+                visited.add(digest)
+                waiting.append(digest)
+    if not objects.mark():
+        raise UnusualError
 
 
 class Taken(NamedTuple):

@@ -254,7 +254,7 @@ class Worker:
         if kind == "load":
             found, lacking = load(arguments[0], arguments[1], compresses=arguments[2])
             return lacking, found
-        if kind in ("find", "take", "give"):
+        if kind in ("find", "take", "give", "check"):
             return self._served(kind, message, arguments[0])
         from . import blobtrees
 
@@ -278,6 +278,9 @@ class Worker:
         if kind == "give":
             response, sent_bytes = blobserving.give(self._place, message, blobserving.Terms(*terms))
             return sent_bytes, response
+        if kind == "check":
+            blobserving.check(self._place, message, blobserving.Terms(*terms))
+            return None, b""
         taken = blobserving.take(self._place, message, blobserving.Terms(*terms))
         return (taken.made_sizes, taken.received_bytes, taken.response is not None), taken.response or b""
 
