@@ -112,6 +112,8 @@ class DirectoryStore:
 
     def _has_all_names(self, digest: Digest) -> bool:
         """Whether all directories of a tree can be read, and there is an object by the name of each file."""
+        if not self._objects.are_listed([digest]):
+            return False  # to read it would get it from elsewhere
         visited: set[Digest] = set()
         waiting = [digest]
         count = 0
