@@ -1,23 +1,16 @@
 """The local artifact cache: artifact messages, by name, over the content store."""
 
-from typing import TYPE_CHECKING
-
 from .._load.elementhost import artifact_name
 from .._load.resolved import ResolvedElement
 from .._load.yaml import load_text
 from .._load.yamldump import dump
 from .._model.digest import Digest
-from .._plan.artifactview import ArtifactView, BuildSandboxState
+from .._plan.artifactview import ArtifactView
 from .._plan.record import ArtifactState, ElementRecord
 from .._store.cas import Cas
 from .._store.records import Records
 from ..node import MappingNode, NodeFile
-from .artifactmessage import view_from_bytes
-
-if TYPE_CHECKING:
-    from .._protos.buildstream.v2.artifact_pb2 import Artifact
-
-ARTIFACT_FORMAT = 2  # version field of the message
+from .artifactmessage import bytes_from_view, view_from_bytes
 
 
 class ArtifactCache:
@@ -143,7 +136,7 @@ class ArtifactCache:
 
         Everything that it refers to is on disk before its name is: the record is the commit point.
         """
-        data = _message_from_view(artifact).SerializeToString(deterministic=True)
+        data = bytes_from_view(artifact)
         self.cas.flush()
         names = [artifact_name(element, artifact.strong_key), artifact_name(element, artifact.weak_key)]
         self.records.write(names[0], data)
@@ -188,53 +181,3 @@ def _is_well_formed(artifact: ArtifactView) -> bool:
         *filter(None, (artifact.files, artifact.buildtree, artifact.sources, artifact.buildroot)),
     ]
     return all(digest.is_well_formed() for digest in digests)
-
-
-def _message_from_view(artifact: ArtifactView) -> "Artifact":
-    from .._protos.buildstream.v2.artifact_pb2 import Artifact
-
-    message = Artifact(
-        version=ARTIFACT_FORMAT,
-        build_success=artifact.is_success,
-        build_error=artifact.error,
-        build_error_details=artifact.error_detail,
-        strong_key=artifact.strong_key,
-        strict_key=artifact.strict_key,
-        weak_key=artifact.weak_key,
-        was_workspaced=artifact.was_workspaced,
-    )
-    for name in (
-        "files",
-        "public_data",
-        "buildtree",
-        "sources",
-        "buildroot",
-        "low_diversity_meta",
-        "high_diversity_meta",
-    ):
-        digest: Digest | None = getattr(artifact, name)
-        if digest is not None:
-            field = getattr(message, name)
-            field.hash, field.size_bytes = digest.hash, digest.size
-    for dependency in artifact.build_dependencies:
-        message.build_deps.add(
-            project_name=dependency.project_name,
-            element_name=dependency.element_name,
-            cache_key=dependency.key,
-            was_workspaced=dependency.was_workspaced,
-        )
-    if artifact.build_sandbox is not None:
-        _fill_sandbox_state(message, artifact.build_sandbox)
-    for name, digest in artifact.logs:
-        log = message.logs.add(name=name)
-        log.digest.hash, log.digest.size_bytes = digest.hash, digest.size
-    return message
-
-
-def _fill_sandbox_state(message: "Artifact", state: BuildSandboxState) -> None:
-    for name, value in state.environment:
-        message.buildsandbox.environment.add(name=name, value=value)
-    message.buildsandbox.working_directory = state.working_directory
-    message.buildsandbox.marked_directories.extend(state.marked_directories)
-    for digest in state.subsandboxes:
-        message.buildsandbox.subsandbox_digests.add(hash=digest.hash, size_bytes=digest.size)

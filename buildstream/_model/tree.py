@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .digest import Digest
 from .directorybytes import Columns, TreeDecodeError, check_hashes, check_names, decode_canonical
-from .wire import WireError, fields, read_varint, skip_field
+from .wire import WireError, fields, length_prefixed, read_varint, skip_field, varint
 
 _NANOSECONDS = 1_000_000_000
 _SUBTREE_READ_ONLY = "SubtreeReadOnly"
@@ -70,44 +70,44 @@ def encode_directory(directory: TreeDirectory) -> bytes:
     by_name = itemgetter(0)  # code point order equals the order of UTF-8 bytes
     parts = [_encode_file(entry) for entry in sorted(directory.files, key=by_name)]
     for name, digest in sorted(directory.directories, key=by_name):
-        node = _length_prefixed(b"\x0a", name.encode()) + encode_digest_field(digest)
-        parts.append(_length_prefixed(b"\x12", node))
+        node = length_prefixed(b"\x0a", name.encode()) + encode_digest_field(digest)
+        parts.append(length_prefixed(b"\x12", node))
     for name, target in sorted(directory.symlinks, key=by_name):
-        node = _length_prefixed(b"\x0a", name.encode())
+        node = length_prefixed(b"\x0a", name.encode())
         if target:
-            node += _length_prefixed(b"\x12", target.encode())
-        parts.append(_length_prefixed(b"\x1a", node))
+            node += length_prefixed(b"\x12", target.encode())
+        parts.append(length_prefixed(b"\x1a", node))
     if directory.subtree_read_only is not None or directory.mtime_ns is not None:
         properties = b""
         if directory.subtree_read_only is not None:
             properties = _encode_subtree_read_only(directory.subtree_read_only)
-        parts.append(_length_prefixed(b"\x2a", properties + _encode_mtime(directory.mtime_ns)))
+        parts.append(length_prefixed(b"\x2a", properties + _encode_mtime(directory.mtime_ns)))
     return b"".join(parts)
 
 
 def _encode_file(entry: FileEntry) -> bytes:
     name, digest, is_executable, mtime_ns = entry
-    node = _length_prefixed(b"\x0a", name.encode()) + encode_digest_field(digest)
+    node = length_prefixed(b"\x0a", name.encode()) + encode_digest_field(digest)
     if is_executable:
         node += b"\x20\x01"
     if mtime_ns is not None:
-        node += _length_prefixed(b"\x32", _encode_mtime(mtime_ns))
-    return _length_prefixed(b"\x0a", node)
+        node += length_prefixed(b"\x32", _encode_mtime(mtime_ns))
+    return length_prefixed(b"\x0a", node)
 
 
 def encode_digest_field(digest: Digest) -> bytes:
     """A digest as field 2 of the message that holds it."""
     hash_bytes = digest.hash.encode()
     if digest.size:
-        size = _varint(digest.size)
+        size = varint(digest.size)
         return b"\x12%c\x0a@%b\x10%b" % (67 + len(size), hash_bytes, size)
     return b"\x12\x42\x0a@" + hash_bytes
 
 
 def _encode_subtree_read_only(value: bool) -> bytes:
-    name = _length_prefixed(b"\x0a", _SUBTREE_READ_ONLY.encode())
-    text = _length_prefixed(b"\x12", b"true" if value else b"false")
-    return _length_prefixed(b"\x0a", name + text)
+    name = length_prefixed(b"\x0a", _SUBTREE_READ_ONLY.encode())
+    text = length_prefixed(b"\x12", b"true" if value else b"false")
+    return length_prefixed(b"\x0a", name + text)
 
 
 def _encode_mtime(mtime_ns: int | None) -> bytes:
@@ -117,30 +117,10 @@ def _encode_mtime(mtime_ns: int | None) -> bytes:
     seconds, nanoseconds = divmod(mtime_ns, _NANOSECONDS)
     timestamp = b""
     if seconds:
-        timestamp += b"\x08" + _varint(seconds & 0xFFFF_FFFF_FFFF_FFFF)
+        timestamp += b"\x08" + varint(seconds & 0xFFFF_FFFF_FFFF_FFFF)
     if nanoseconds:
-        timestamp += b"\x10" + _varint(nanoseconds)
-    return _length_prefixed(b"\x12", timestamp)
-
-
-def _length_prefixed(tag: bytes, content: bytes) -> bytes:
-    length = len(content)
-    if length < 0x80:
-        return b"%b%c%b" % (tag, length, content)
-    return tag + _varint(length) + content
-
-
-def _varint(value: int) -> bytes:
-    if value < 0x80:
-        return b"%c" % value
-    if value < 0x4000:
-        return b"%c%c" % (value & 0x7F | 0x80, value >> 7)
-    encoded = bytearray()
-    while value >= 0x80:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+        timestamp += b"\x10" + varint(nanoseconds)
+    return length_prefixed(b"\x12", timestamp)
 
 
 # --- Decoding

@@ -72,3 +72,43 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
         shift += 7
         if shift > 63:
             raise WireError("an integer is too long")
+
+
+# --- Encoding
+
+
+def text_field(number: int, text: str) -> bytes:
+    """A field with a number below 2048; nothing if TEXT is empty."""
+    return message_field(number, text.encode()) if text else b""
+
+
+def message_field(number: int, content: bytes) -> bytes:
+    """A field that holds an encoded message, or one of several texts."""
+    return length_prefixed(varint(number << 3 | 2), content)
+
+
+def integer_field(number: int, value: int) -> bytes:
+    """A field with a number, or a truth value; nothing if it is 0."""
+    return varint(number << 3) + varint(value & 0xFFFF_FFFF_FFFF_FFFF) if value else b""
+
+
+def length_prefixed(tag: bytes, content: bytes) -> bytes:
+    """A field of bytes behind its TAG."""
+    length = len(content)
+    if length < 0x80:
+        return b"%b%c%b" % (tag, length, content)
+    return tag + varint(length) + content
+
+
+def varint(value: int) -> bytes:
+    """A number that is not negative, in variable length."""
+    if value < 0x80:
+        return b"%c" % value
+    if value < 0x4000:
+        return b"%c%c" % (value & 0x7F | 0x80, value >> 7)
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
