@@ -90,7 +90,7 @@ class BatchWriter:
         new_path, incoming = self._layout.new_path, self._layout.incoming
         times = (time_ns(), MTIME_NS)
         temporary = ""
-        for digest, data, is_executable in contents:
+        for number, (digest, data, is_executable) in enumerate(contents):
             mode = EXECUTABLE_MODE if is_executable else FILE_MODE
             target = path_of(digest, executable=is_executable)
             temporary = new_path(incoming)
@@ -114,4 +114,5 @@ class BatchWriter:
             except OSError as error:
                 with suppress(OSError):
                     os.unlink(temporary)
+                self._usage.give_back(sum(content.digest.size for content in contents[number:]))
                 raise cas_error("write", target, error) from error

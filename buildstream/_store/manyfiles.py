@@ -55,6 +55,8 @@ class ManyFiles:
         self._group: Group | None = None
         self._is_serial = False  # because there are no workers
         self._left: list[tuple[Files, int]] = []
+        self._unanswered = 0  # requests to store
+        stack.callback(self._end)
 
     def add(self, files: Files) -> None:
         """Has FILES read, now or later.
@@ -104,6 +106,10 @@ class ManyFiles:
             for each in large:
                 self._read(each)
 
+    def _end(self) -> None:
+        if self._unanswered:  # the worker has died, or was ended in the middle of its work
+            self._objects.doubt_usage()
+
     def _submit(self, group: Group, files: Files) -> None:
         """Has workers read FILES, as far as they are small."""
         small = [number for number in files.numbers if 0 < files.facts[number][2] < THREADED_SIZE_BYTES]
@@ -116,6 +122,7 @@ class ManyFiles:
             arguments: tuple[object, ...] = (files.directory, names, sizes)
             if self.stores:
                 arguments = (*arguments, _executables(files, numbers))
+                self._unanswered += 1
             group.submit(
                 "store" if self.stores else "hash",
                 arguments,
@@ -130,6 +137,7 @@ class ManyFiles:
             return
         states, hashes = cast("tuple[bytes, bytes]", answer)
         if self.stores:
+            self._unanswered -= 1
             self.are_new = self.are_new and FOUND not in states
             sizes = [files.facts[number][2] for number in numbers]
             states = self._objects.take_over(hashes, sizes, _executables(files, numbers), states)

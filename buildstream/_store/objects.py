@@ -192,6 +192,10 @@ class ObjectStore:
         """To be called before workers make objects, which are charged only then."""
         self._usage.begin_counting()
 
+    def doubt_usage(self) -> None:
+        """To be called after workers have perhaps made objects of which they did not tell."""
+        self._usage.doubt()
+
     def add_bytes(self, data: bytes) -> Digest:
         """Stores DATA and gives its digest."""
         digest = digest_from_bytes(data)
@@ -301,9 +305,17 @@ class ObjectStore:
         if self.blob_workers is None:
             return None
         size_bytes = sum(digest.size for digest in wanted)
-        batch = self.blob_workers.store(
-            message, wanted, executable, lambda: self._usage.charge(size_bytes, self._layout.incoming)
-        )
+        charged_bytes = 0
+
+        def charge() -> None:
+            nonlocal charged_bytes
+            self._usage.charge(size_bytes, self._layout.incoming)
+            charged_bytes = size_bytes
+
+        batch = self.blob_workers.store(message, wanted, executable, charge)
+        if batch is None and charged_bytes:
+            self._usage.give_back(charged_bytes)
+            self._usage.doubt()
         if batch is not None:
             self._usage.give_back(size_bytes - sum(size for _, size in batch.stored))
             self._verifier.remember_made(batch.made, batch.when)

@@ -105,16 +105,17 @@ class ObjectWriter:
         Raises:
             CASError: It can't be written; `cache-too-full`.
         """
-        self._usage.charge(len(data), self._verifier.path(digest, executable=executable))
-        descriptor, temporary = self._create()
-        try:
-            self._disk.write(descriptor, data)
-            self._finish(descriptor, temporary, digest, executable=executable)
-        except OSError as error:
-            _unlink(temporary)
-            raise cas_error("write", self._verifier.path(digest, executable=executable), error) from error
-        finally:
-            os.close(descriptor)
+        target = self._verifier.path(digest, executable=executable)
+        with self._usage.charged(len(data), target):
+            descriptor, temporary = self._create()
+            try:
+                self._disk.write(descriptor, data)
+                self._finish(descriptor, temporary, digest, executable=executable)
+            except OSError as error:
+                _unlink(temporary)
+                raise cas_error("write", target, error) from error
+            finally:
+                os.close(descriptor)
 
     def copy_from(self, source: int, *, executable: bool) -> Digest:
         """Stores what can be read from the start of SOURCE, hashed while it is written.
@@ -131,8 +132,8 @@ class ObjectWriter:
                 size_bytes += len(chunk)
                 self._disk.write(descriptor, chunk)
             digest = Digest(checksum.hexdigest(), size_bytes)
-            self._usage.charge(size_bytes, self._verifier.path(digest, executable=executable))
-            self._finish(descriptor, temporary, digest, executable=executable)
+            with self._usage.charged(size_bytes, self._verifier.path(digest, executable=executable)):
+                self._finish(descriptor, temporary, digest, executable=executable)
             return digest
         except OSError as error:
             _unlink(temporary)
@@ -162,8 +163,8 @@ class ObjectWriter:
             OSError: The file can't be renamed.
             CASError: `cache-too-full`.
         """
-        self._usage.charge(digest.size, self._verifier.path(digest, executable=executable))
-        self._finish(descriptor, path, digest, executable=executable)
+        with self._usage.charged(digest.size, self._verifier.path(digest, executable=executable)):
+            self._finish(descriptor, path, digest, executable=executable)
 
     def note_made(self, paths: Iterable[str], total_bytes: int) -> None:
         """Notes that workers of this session have made the objects at PATHS.

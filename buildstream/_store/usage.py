@@ -2,8 +2,8 @@
 
 import fcntl
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock
 from time import monotonic
 
@@ -53,6 +53,7 @@ class StoreUsage:
         self._unwritten_bytes = 0  # what this process added since
         self._unchecked_bytes = 0
         self._unchecked_objects = 0
+        self._is_doubtful = False
         self._futile_until_s = 0.0
         # makes room, given how much is to be left; set by who can
         self.clean_up: Callable[[int], None] | None = None
@@ -139,6 +140,20 @@ class StoreUsage:
             self._unwritten_bytes -= size_bytes
         raise self._too_full(size_bytes, path)
 
+    @contextmanager
+    def charged(self, size_bytes: int, path: str) -> Iterator[None]:
+        """The block that writes what is charged: if it fails, that is given back; see `charge`."""
+        self.charge(size_bytes, path)
+        try:
+            yield
+        except BaseException:
+            self.give_back(size_bytes)
+            raise
+
+    def doubt(self) -> None:
+        """Has all objects counted anew after this session, as nobody knows what was written."""
+        self._is_doubtful = True
+
     def give_back(self, size_bytes: int) -> None:
         """Takes back what was charged and not written after all."""
         with self._lock:
@@ -171,9 +186,15 @@ class StoreUsage:
         """Adds what this process has written to the common count, and reads that.
 
         Args:
-            is_needed: Whether all objects are counted if nobody did so far.
+            is_needed: Whether all objects are counted if nobody did so far; False is for the end.
         """
-        if not is_needed and (self._unwritten_bytes == 0 or not os.path.exists(self._path)):
+        is_doubtful = self._is_doubtful and not is_needed
+        is_same = self._unwritten_bytes == 0 and not is_doubtful
+        if not is_needed and (is_same or not os.path.exists(self._path)):
+            return
+        if is_doubtful:
+            with self._lock, _locked(self._path) as descriptor, suppress(OSError):
+                os.ftruncate(descriptor, 0)
             return
         with self._lock, _locked(self._path) as descriptor:
             text = os.pread(descriptor, 32, 0).strip()

@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from buildstream._store.cas import Cas
+from buildstream._store.usage import StoreLimits, measure_objects
 from buildstream._store.workers import WORTHWHILE
 from tests.fault.background import Background, Ended
 from tests.fault.storecheck import find_faults
@@ -20,6 +22,7 @@ rm -rf "$saved"; mkdir "$saved"; cp -a "$store/." "$saved"
 exit $status
 """
 NO_NAMESPACE = 77
+_COUNTED = StoreLimits(quota_bytes=1 << 40)
 
 BIG = """\
 kind: manual
@@ -83,6 +86,7 @@ def test_import_of_many_files_on_a_full_disk_is_one_clear_error(space: TestSpace
     for number in range(2 * WORTHWHILE):
         space.write(f"files/many/{number}", f"{number}\n" * 1000)
     space.element("many.bst", "kind: import\nsources:\n- kind: local\n  path: files/many\n")
+    space.configure("cache: {quota: 1T, reserved-disk-space: 0}\n")
     ended = build_on_small_disk(space, share * WORTHWHILE * 1000, "build", "many.bst")
     assert (ended.code, ended.leftovers) == (255, ())
     assert "Traceback" not in ended.output
@@ -90,6 +94,9 @@ def test_import_of_many_files_on_a_full_disk_is_one_clear_error(space: TestSpace
     assert "No space left on device" in ended.output
     assert find_faults(space.cache_directory, space.directory / "scratch") == []
     assert list((space.cache_directory / "cas" / "tmp").iterdir()) == []
+    assert Cas(str(space.cache_directory / "cas"), limits=_COUNTED).usage.used_bytes == measure_objects(
+        str(space.cache_directory / "cas" / "objects")
+    )
     space.bst("build", "many.bst")
     assert set(space.states("many.bst").values()) == {"cached"}
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,70 @@ def test_interrupt_ends_workers_and_leaves_nothing_unfinished(tree: Path, cas: C
     assert set(workers).isdisjoint(children())
     assert os.listdir(cas.incoming_directory) == []
     assert cas.store_directory(str(tree)) == expected
+
+
+# --- Counting
+
+
+def counted(cas: Cas) -> int:
+    """The size of all objects, as the next command takes it to be."""
+    return Cas(cas.directory, limits=_LIMITS).usage.used_bytes
+
+
+_LIMITS = StoreLimits(quota_bytes=1 << 40)
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> Iterator[Cas]:
+    """A store whose objects are counted."""
+    cas = Cas(str(tmp_path / "store" / "cas"), durable=False, limits=_LIMITS)
+    cas.add_bytes(b"something")
+    cas.usage.synchronize()
+    yield cas
+    cas.close()
+
+
+def test_objects_of_workers_are_counted(tree: Path, limited: Cas) -> None:
+    limited.store_directory(str(tree))
+    limited.close()
+    assert counted(limited) == size_of_objects(limited)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_objects_that_nobody_told_of_are_counted(tree: Path, limited: Cas, number: signal.Signals) -> None:
+    workers = started_workers(limited)
+    objects = Path(limited.directory, "objects")
+    before = sum(1 for path in objects.rglob("*"))
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def end_them() -> None:
+        while sum(1 for path in objects.rglob("*")) <= before + 50:
+            pass
+        for pid in workers:  # they are in the middle of it
+            os.kill(pid, signal.SIGSTOP)
+        if number == signal.SIGINT:
+            signal.pthread_kill(main, number)
+            return
+        for pid in workers:
+            os.kill(pid, number)
+
+    thread = threading.Thread(target=end_them)
+    thread.start()
+    with suppress(KeyboardInterrupt):
+        limited.store_directory(str(tree))
+    thread.join()
+    limited.close()
+    assert counted(limited) == size_of_objects(limited)
+
+
+def test_objects_beyond_the_quota_are_not_counted(tmp_path: Path, tree: Path) -> None:
+    limits = StoreLimits(quota_bytes=10_000)
+    cas = Cas(str(tmp_path / "store" / "cas"), durable=False, limits=limits)
+    with pytest.raises(CASError):
+        cas.store_directory(str(tree))
+    cas.close()
+    assert counted(cas) == size_of_objects(cas)
 
 
 # --- Writing
