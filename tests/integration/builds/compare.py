@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Builds projects that are made up from seeds with two bst programs, and compares all that they made.
 
-    compare.py [--seeds FIRST COUNT] [--elements N] [--scratch FOLDER] [--keep] LEFT RIGHT
+    compare.py [--seeds FIRST COUNT] [--elements N] [--questions N] [--scratch FOLDER] [--keep] LEFT RIGHT
 
 For each project the programs must agree on: the exit status; the state and key of each element; each
 artifact: files, public data, environment, variables, dependencies, whether it is a success and the error it
-records; warnings and errors that were told.  Each uses caches of its own.  LEFT is the one that is right.
+records; warnings and errors that were told; and what commands about the artifacts answer and write.  Each
+uses caches of its own.  LEFT is the one that is right.  Known to differ, and not compared: permissions and
+times of what is linked to the cache, of checked-out sources, of logs and of the folder that is made.
 
 A project over which LEFT fails with a bug is not compared: 2.8.1 does so where a file of one element lies
 over an empty directory of another.
@@ -14,13 +16,18 @@ Exit status: 0 if they agree on everything.
 """
 
 import argparse
+import difflib
+import hashlib
 import os
+import random
 import re
 import shutil
+import stat
 import subprocess
 import sys
+import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from buildstream._act.artifacts import ArtifactCache
@@ -53,6 +60,15 @@ _LINE = re.compile(
     r"^\[[^]]*\]\[[^]]*\]\[ *(?P<subject>[^]]*?) *\] (?P<kind>WARNING|FAILURE|ERROR|BUG) *(?P<text>.*)$"
 )
 
+_FORMATS = (
+    "%{name} %{state} %{full-key} %{artifact-cas-digest}",
+    "%{name}\n%{public}",
+    "%{name} %{vars}",
+    "%{name} %{env} %{config}",
+    "%{deps} | %{build-deps} | %{runtime-deps}",
+    "%{name} %{workspaced} %{workspace-dirs} %{description}",
+)
+_LONG_AGO = 1_500_000_000  # later times are those of builds and commands
 _LOG_TAIL = "Printing the last"
 
 
@@ -106,6 +122,16 @@ class Program:
         found.update(self._artifacts())
         return found
 
+    def answer(self, number: int, question: Sequence[str]) -> tuple[int, str, str]:
+        """Exit status, standard output and what was made by the command QUESTION."""
+        out = self.folder / f"out-{number}"
+        words = [word.replace("OUT", str(out)) for word in question]
+        status, shown, _ = self.run(*words)
+        if "OUT.tar" in question:
+            out = out.with_suffix(".tar")
+        is_exact = question[0] == "artifact" and "--hardlinks" not in question
+        return status, _neutral(shown), _tree(out, is_exact=is_exact)
+
     def _artifacts(self) -> Iterator[tuple[str, object]]:
         top = self.folder / "cache" / "buildstream" / "artifacts" / "refs"
         for path in top.rglob("*"):
@@ -135,6 +161,66 @@ class Program:
                     yield f"artifact {name} {attribute}", str(getattr(artifact, attribute))
 
 
+def _questions(project: Path, seed: int, count: int) -> Iterator[tuple[str, ...]]:
+    """Commands about what was built; OUT stands for a folder of each program."""
+    chance = random.Random(f"questions {seed}")
+    names = sorted(path.name for path in (project / "elements").iterdir())
+    for _ in range(count):
+        name = chance.choice(names)
+        deps = ("--deps", chance.choice(("none", "run", "build", "all")))
+        some = [name, *chance.sample(names, chance.choice((0, 0, 1, 2)))]
+        flags = [flag for flag in ("--no-integrate", "--hardlinks", "--force") if chance.random() < 0.3]
+        yield chance.choice(
+            (
+                ("artifact", "checkout", *deps, *flags, "--directory", "OUT", name),
+                ("artifact", "checkout", *deps, *flags, "--tar", "OUT.tar", name),
+                ("artifact", "list-contents", *chance.choice(((), ("--long",))), *some),
+                ("artifact", "show", *deps, *some),
+                ("source", "checkout", *deps, "--directory", "OUT", name),
+                ("source", "checkout", *deps, "--tar", "OUT.tar", name),
+                ("show", *deps, "--format", chance.choice(_FORMATS), *some),
+                ("show", *deps, "--except", names[0], *some),
+                ("artifact", "log", "--out", "OUT", name),
+                (
+                    "shell",
+                    name,
+                    "--",
+                    "sh",
+                    "-c",
+                    "find / -xdev -name '[a-c]*' | sort; ls -la /etc; env | sort",
+                ),
+                ("artifact", "delete", *deps, *some),
+                ("build", *deps, *some),
+            )
+        )
+
+
+def _tree(path: Path, *, is_exact: bool) -> str:
+    """All that is at PATH, with types and contents; modes and times with IS_EXACT; nothing of logs."""
+    if path.suffix == ".tar":
+        if not path.exists():
+            return ""
+        with tarfile.open(path) as tar:
+            members = [
+                (m.name, m.type, m.linkname, m.size, *((m.mode, m.mtime) if is_exact else ())) for m in tar
+            ]
+        return "\n".join(map(repr, sorted(members)))
+    lines = []
+    for each in sorted(path.rglob("*")):
+        state = each.lstat()
+        content, mode, time = "", state.st_mode, 0.0
+        if stat.S_ISLNK(mode):
+            content = os.readlink(each)
+        elif stat.S_ISREG(mode) and each.suffix != ".log":
+            content, time = hashlib.sha256(each.read_bytes()).hexdigest(), state.st_mtime
+        if not is_exact or each.suffix == ".log" or time > _LONG_AGO:
+            time = 0.0  # that of the command
+        if not is_exact or each.suffix == ".log":
+            mode = stat.S_IFMT(mode)
+        lines.append(f"{_neutral(str(each.relative_to(path)))} {mode:o} {time} {content}")
+    return "\n".join(lines)
+
+
 def _told(text: str) -> Iterator[str]:
     """The warnings and failures in TEXT, with their details, without times and what was logged before.
 
@@ -157,17 +243,18 @@ def _told(text: str) -> Iterator[str]:
 
 def _neutral(text: str) -> str:
     """TEXT without times, and without what has the name of a folder in it."""
-    return re.sub(r"\d\d:\d\d:\d\d|/\S*/(left|right)/\S*|/[^ ]*/logs/\S*", "", text)
+    return re.sub(r"\d\d:\d\d:\d\d|/\S*/(left|right)/\S*|/[^ ]*/logs/\S*|\d{8}-\d{6}", "", text)
 
 
-def compare(seed: int, elements: int, scratch: Path, left: str, right: str) -> list[str]:
+def compare(seed: int, elements: int, questions: int, scratch: Path, commands: Sequence[str]) -> list[str]:
     """What the programs disagree on, in the project of SEED."""
     folder = scratch / str(seed)
     write_project(folder / "project", seed, elements)
-    make_host_base(str(folder / "project" / "files" / "base"), _TOOLS)
+    for files in (folder / "project").glob("**/files"):
+        make_host_base(str(files / "base"), _TOOLS)
     programs = [
         Program(command, folder / side, folder / "project", seed)
-        for side, command in (("left", left), ("right", right))
+        for side, command in zip(("left", "right"), commands, strict=True)
     ]
     options = ("--no-strict",) if seed % 2 else ()
     lines = []
@@ -181,11 +268,28 @@ def compare(seed: int, elements: int, scratch: Path, left: str, right: str) -> l
             for name in sorted(one.keys() | other.keys())
             if one.get(name) != other.get(name)
         ]
+        if step == "first":
+            for number, question in enumerate(_questions(folder / "project", seed, questions)):
+                left_answer, right_answer = (program.answer(number, question) for program in programs)
+                if left_answer != right_answer:
+                    difference = _difference(left_answer, right_answer)
+                    lines.append(f"seed {seed}, {number}: {' '.join(question)}\n{difference}")
         change(folder / "project", seed)
     failed = sum(value == "failed" for value in one.values())
     built = sum(value == "cached" for value in one.values())
     print(f"seed {seed}: {built} cached, {failed} failed, {len(lines)} differ", flush=True)
     return lines
+
+
+def _difference(one: Sequence[object], other: Sequence[object]) -> str:
+    parts = []
+    for name, left, right in zip(("status", "stdout", "files"), one, other, strict=True):
+        if left != right:
+            parts += [
+                f"  {name}",
+                *difflib.unified_diff(str(left).splitlines(), str(right).splitlines(), lineterm="", n=0),
+            ]
+    return "\n".join(f"    {part}" for part in parts)
 
 
 def main() -> None:
@@ -197,14 +301,16 @@ def main() -> None:
     parser.add_argument("right", type=os.path.abspath)
     parser.add_argument("--seeds", nargs=2, type=int, default=(1, 10))
     parser.add_argument("--elements", type=int, default=15)
+    parser.add_argument("--questions", type=int, default=6)
     parser.add_argument("--scratch", type=Path)
     parser.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(dir=arguments.scratch))
     first, count = arguments.seeds
+    commands = (arguments.left, arguments.right)
     lines: list[str] = []
     for seed in range(first, first + count):
-        found = compare(seed, arguments.elements, scratch, arguments.left, arguments.right)
+        found = compare(seed, arguments.elements, arguments.questions, scratch, commands)
         print("\n".join(found), flush=True)
         lines += found
         if not arguments.keep and not found:

@@ -22,6 +22,7 @@ _FOLDERS = (
     "srv",
     "usr/lib/debug",
 )
+_BELOW = 5  # elements of a project inside another
 _LINKED = ("lib", "bin", "opt/link", "etc/deep/lib")  # some elements have links of these names
 _DOMAINS = ("runtime", "devel", "debug", "doc", "locale", "own")
 
@@ -77,7 +78,10 @@ class Project:
 
 
 def write_project(directory: Path, seed: int, count: int) -> None:
-    """A project of COUNT elements and `all.bst` in DIRECTORY; its `files/base` is left to the caller."""
+    """A project of COUNT elements and `all.bst` in DIRECTORY, some of them of another one in it.
+
+    The content of `files/base` of each is left to the caller.
+    """
     project = Project(directory, random.Random(seed))
     chance = project.chance
     configuration: dict[str, object] = {
@@ -105,6 +109,15 @@ def write_project(directory: Path, seed: int, count: int) -> None:
         _script,
         _stack,
     )
+    if seed % 10 < 3 and count > _BELOW:
+        write_project(directory / "below", seed * 1000 + 5, _BELOW)
+        junction = {"kind": "junction", "sources": [{"kind": "local", "path": "below"}]}
+        (directory / "elements" / "below.bst").write_text(json.dumps(junction), encoding="utf-8")
+        for path in (directory / "below" / "elements").glob("[a-z][0-9]*.bst"):
+            name = f"below.bst:{path.name}"
+            project.names.append(name)
+            project.kinds[name] = json.loads(path.read_text(encoding="utf-8"))["kind"]
+        project.names.sort()
     for number in range(count):
         writer = chance.choice(writers if number > 3 else (_import, _manual))
         writer(project, number)
