@@ -130,7 +130,8 @@ class TreeWorker:
         except (OSError, TreeDecodeError, IndexError, UnicodeDecodeError):
             return None
         # to keep them all would take longer than to decode some again, for the memory alone
-        self._large = (hash_, directory) if len(directory.files) > _MOST_FILES else None
+        if len(directory.files) > _MOST_FILES:
+            self._large = (hash_, directory)
         return directory
 
 
