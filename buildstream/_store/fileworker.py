@@ -37,6 +37,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 HASH_BYTES = 32
 # Larger files take the time of the system, not of the interpreter, and may be shared by the file system.
 MOST_BYTES = 1 << 20  # of a file that is read or copied here
+_MOST_CHANGED = 10  # files in a row, before others are not expected to be as they were
 _HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # as for the next file
 SEPARATOR = "\0"  # of names: no name holds it
 # What tells of each entry that is no directory whether it has changed, and how many bytes that takes.
@@ -201,6 +202,7 @@ class FileWorker:
         """
         open_, fstat, lstat, read, close, link = os.open, os.fstat, os.lstat, os.read, os.close, os.link
         mtime_ns = self._mtime_ns
+        changed = 0  # in a row
         states = bytearray(len(files))
         parent = open_(directory, _DIRECTORY)
         try:
@@ -210,6 +212,9 @@ class FileWorker:
                     if verified_ns:
                         status = lstat(path)
                         is_right = status.st_size == size and status.st_ctime_ns < verified_ns
+                        changed = 0 if is_right else changed + 1
+                        if changed > _MOST_CHANGED:  # they all have, as when other links of them were removed
+                            verified_ns = 0
                     if not is_right:
                         if size > MOST_BYTES:
                             continue
