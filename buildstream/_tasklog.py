@@ -47,12 +47,11 @@ class TaskLog:
 
     def __init__(self, path: str, *, version: str, key_length: int, created_s: float) -> None:
         """Opens PATH, making its directories, and writes the first line; raises OSError."""
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         self.path = path
-        self._file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 - close() does it
+        self._descriptor = _open(path)
+        self._file: IO[bytes] | None = None  # the same once more, if somebody asks for it
         self._key_length = key_length
-        self._waiting: list[str] = []
-        self._write(f"BuildStream {version} - {format_date(created_s)}\n")
+        self._waiting = [f"BuildStream {version} - {format_date(created_s)}\n"]
 
     def write_message(self, message: Message) -> None:
         """Appends MESSAGE, with the name and key of the element that it is about."""
@@ -68,27 +67,40 @@ class TaskLog:
     def file(self) -> IO[bytes]:
         """The file, with everything in it that was written from here."""
         self._flush()
+        if self._file is None:
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - close() does it
         return self._file
 
     def note_termination(self) -> None:
         """Appends the note that tells why the log ends here."""
-        self._write("\n\nForcefully terminated\n")
+        self._waiting.append("\n\nForcefully terminated\n")
+        self._flush()
 
     def close(self) -> None:
         """Closes the file; children that write to it keep their own descriptor."""
         self._flush()
-        self._file.close()
+        os.close(self._descriptor)
+        if self._file is not None:
+            self._file.close()
 
     def _flush(self) -> None:
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self._write("".join(waiting))
-
-    def _write(self, text: str) -> None:
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
         # a full disk must not decide how a job ends; what the job itself can't write is its error
         with suppress(OSError):
             # one write per message: appends of several processes never mix inside a line
-            self._file.write(text.encode("utf-8", "backslashreplace"))
+            os.write(self._descriptor, "".join(waiting).encode("utf-8", "backslashreplace"))
+
+
+def _open(path: str) -> int:
+    """A descriptor that appends to PATH; its directories are made, most of which are there already."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return os.open(path, flags, 0o666)
 
 
 def format_task_message(message: Message, key_length: int) -> str:

@@ -4,13 +4,22 @@ import json
 import os
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from enum import Enum
 from math import isfinite
 
-from .._model.events import EVENT_LOG_VERSION, EVENT_TYPES, Event, LogStarted, QueueCount
+from .._model.events import (
+    EVENT_LOG_VERSION,
+    EVENT_TYPES,
+    ElementPlanned,
+    Event,
+    JobQueued,
+    LogStarted,
+    QueueCount,
+)
 from .._version import __version__
 
 # of sessions, in a directory that no project can have the name of
@@ -65,10 +74,14 @@ _KEYS = {
 _PREFIXES = {
     kind: tuple((field, f"{_encode_text(key)}:") for field, key in keys) for kind, keys in _KEYS.items()
 }
+_PLANS = (ElementPlanned, JobQueued)
+_MOST_WAITING = 1000  # events
 
 
 class EventLog:
     """A log that is written event by event, so that it is complete up to a crash.
+
+    What is planned, of which there is much at once and then something happens, waits for the next event.
 
     Its methods may be called from any thread.
 
@@ -83,13 +96,21 @@ class EventLog:
     def __init__(self, path: str, clock: Callable[[], float]) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o666)
+        self._waiting: deque[str] = deque()
         self.handle(LogStarted(clock(), EVENT_LOG_VERSION, __version__, os.getpid()))
 
     def handle(self, event: Event) -> None:
         """Appends EVENT."""
+        self._waiting.append(event_as_json(event) + "\n")
+        if type(event) in _PLANS and len(self._waiting) < _MOST_WAITING:
+            return
+        lines: list[str] = []
+        with suppress(IndexError):  # other threads do the same
+            while True:
+                lines.append(self._waiting.popleft())
         # a full disk must not decide how a build ends; one write, so that threads don't mix lines
         with suppress(OSError):
-            os.write(self._descriptor, (event_as_json(event) + "\n").encode("utf-8", "backslashreplace"))
+            os.write(self._descriptor, "".join(lines).encode("utf-8", "backslashreplace"))
 
 
 def open_session_log(log_directory: str, session: str, clock: Callable[[], float]) -> EventLog | None:
