@@ -19,6 +19,7 @@ from .artifacts import ArtifactCache
 from .exchange import Content, Exchange, Surroundings, exchange
 from .pullgroups import Fetched, PullGroups
 
+_SETTLE_S = 0.25
 _URI_PREFIX = "urn:fdc:buildstream.build:2020:artifact:"
 
 
@@ -50,6 +51,7 @@ class ArtifactExchange:
         self._cas = artifacts.cas
         self._surroundings = Surroundings(self._cas, messenger, effects)
         self._groups = PullGroups(_known_digest)
+        self._expecting: dict[Remote, None] = {}  # indexes that were asked ahead
 
     # pulling
 
@@ -57,8 +59,14 @@ class ArtifactExchange:
         """Asks all indexes for the artifact called REF ahead of `pull`."""
         for remote in remotes.indexes:
             remote.assets.expect_blobs([_URI_PREFIX + ref])
+            self._expecting[remote] = None
         if remotes.storages:
             self._groups.expect(remotes, ref)
+
+    def settle(self) -> None:
+        """Waits a moment for what was asked ahead, as long as there is nothing to pull."""
+        for remote in self._expecting:
+            remote.assets.settle(_SETTLE_S)
 
     def is_known_missing(self, remotes: CacheRemotes, ref: str) -> bool:
         """Whether all indexes have said already that they don't know the artifact called REF."""

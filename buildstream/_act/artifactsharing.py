@@ -73,6 +73,10 @@ class ArtifactSharing:
                 self.remotes.artifacts_of(record.element), artifact_name(record.element, key)
             )
 
+    def settle(self) -> None:
+        """Waits a moment for answers, as long as none of what is expected can be pulled."""
+        self._exchange.settle()
+
     def is_known_missing(self, record: ElementRecord, *, is_strict: bool) -> bool:
         """Whether it is known already that no remote has the artifact of RECORD by its strict key."""
         key = record.keys.strict

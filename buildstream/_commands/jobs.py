@@ -58,7 +58,15 @@ def pull_queue(
 ) -> Queue:
     """The queue that asks remotes for artifacts; see PullWork."""
     work = PullWork(app.sharing, pipeline, is_optional=is_optional, on_failed=on_failed)
-    return Queue("Pull", "Artifacts Pulled", Token.DOWNLOAD, work, has_retries=True, is_quick=work.is_quick)
+    return Queue(
+        "Pull",
+        "Artifacts Pulled",
+        Token.DOWNLOAD,
+        work,
+        has_retries=True,
+        is_quick=work.is_quick,
+        settle=work.settle,
+    )
 
 
 def push_queue(app: App, *, is_optional: bool) -> Queue:

@@ -87,6 +87,11 @@ class Session:
             has_jobs = any(queue.has_ready for queue in self.queues)
             events.begin(everything, has_jobs=has_jobs, loading_s=app.messenger.now_s() - self.started_s)
             with cleaning_in_background(app), app.cas.trash_emptied_in_background():
+                if has_jobs:
+                    import asyncio  # noqa: F401 - that jobs need, while answers to what they need come in
+                for queue in self.queues:
+                    if queue.has_ready:
+                        queue.settle()
                 result = scheduler.run()
         finally:
             pipeline.on_required = None

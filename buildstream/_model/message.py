@@ -20,6 +20,8 @@ class MessageType(Enum):
     BUG = "bug"
     LOG = "log"
 
+    __hash__ = object.__hash__  # the one of Enum is written in python, and looked for with each message
+
 
 # shown even inside an activity that silences what is nested in it
 UNCONDITIONAL = frozenset(

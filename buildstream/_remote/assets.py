@@ -80,6 +80,10 @@ class AssetClient:
         """Tells that each of URIS will be asked for by itself, so that the answers may be here by then."""
         self._ahead.expect(uris)
 
+    def settle(self, limit_s: float) -> None:
+        """Waits, LIMIT_S at most, until one of the expected answers is a blob, or all are here."""
+        self._ahead.settle(limit_s)
+
     def is_known_missing(self, uri: str) -> bool:
         """Whether `fetch_blob` of URI will give None, without a call."""
         return self._ahead.is_missing(uri)
@@ -93,6 +97,8 @@ class AssetClient:
         return self._channel.start(self._fetch.FetchBlob, request)
 
     def _blob_of_call(self, call: Any) -> Digest | None:
+        if self._channel.is_not_found(call):
+            return None
         try:
             answer = _known("FetchBlob", self._channel.result_of(call))
         except RemoteError as error:

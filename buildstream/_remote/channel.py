@@ -103,6 +103,10 @@ class Channel:
         except ValueError as error:
             raise RemoteError(f"The connection is closed: {error}", Failure.REFUSED) from error
 
+    def is_not_found(self, call: Any) -> bool:
+        """Whether what a future of `start` that is done tells is NOT_FOUND; cheaper than an error."""
+        return bool(call.code() is self._grpc.StatusCode.NOT_FOUND)
+
     def result_of(self, call: Any) -> Any:
         """The response in a future of `start` that is done.
 

@@ -35,12 +35,22 @@ class LookAhead:
         self._waiting: deque[str] = deque()
         self._under_way: dict[str, threading.Event] = {}
         self._answers: dict[str, Digest | None] = {}
+        self._settled = threading.Event()  # see `settle`
 
     def expect(self, uris: Iterable[str]) -> None:
         """Asks for URIS soon, in their order."""
         with self._lock:
             self._waiting.extend(uris)
+            self._settled.clear()
         self._start()
+
+    def settle(self, limit_s: float) -> None:
+        """Waits until the server knows one name, or all are answered; LIMIT_S at most.
+
+        Jobs that run while answers come in by the hundred take turns with these, which costs both dear.
+        """
+        if self._waiting or self._under_way:
+            self._settled.wait(limit_s)
 
     def is_missing(self, uri: str) -> bool:
         """Whether it is known already that the server does not know URI."""
@@ -94,6 +104,8 @@ class LookAhead:
         with self._lock:
             self._answers[uri] = answer
             self._under_way.pop(uri).set()
+            if answer is not None or not (self._waiting or self._under_way):
+                self._settled.set()
         self._start()
 
     def _give_up(self, uri: str) -> None:
@@ -101,3 +113,4 @@ class LookAhead:
         with self._lock:
             self._waiting.clear()
             self._under_way.pop(uri).set()
+            self._settled.set()

@@ -48,6 +48,10 @@ class PullWork:
         self._sharing.expect(record)
         return QueueStatus.READY
 
+    def settle(self) -> None:
+        """Waits a moment for what remotes say, as long as there is nothing to do."""
+        self._sharing.settle()
+
     def is_quick(self, record: ElementRecord) -> bool:
         """Whether the remotes have said already that they don't have it."""
         return self._sharing.is_known_missing(record, is_strict=self._pipeline.is_strict)

@@ -74,6 +74,8 @@ class Queue:
     failed: int = 0
     # whether the job of an element waits for nothing: it needs no thread
     is_quick: Callable[[ElementRecord], bool] = lambda _: False
+    # waits a moment for what makes jobs quick; called when the first elements are in the queue
+    settle: Callable[[], None] = lambda: None
     watch: "JobWatch | None" = None  # told of elements that are ready, and of their jobs
     _ready: list[tuple[int, int, ElementRecord]] = field(default_factory=list)
     _arrivals: int = 0

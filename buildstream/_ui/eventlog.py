@@ -41,6 +41,10 @@ def event_as_json(event: Event) -> str:
             parts.append(prefix + _encode_text(content))
         elif type(content) is float and isfinite(content):
             parts.append(f"{prefix}{round(content, 6)!r}")
+        elif type(content) is int:
+            parts.append(f"{prefix}{content}")
+        elif isinstance(content, Enum) and type(content.value) is str:
+            parts.append(prefix + _encode_text(content.value))
         elif content is not None:
             parts.append(prefix + _encode(_plain(content)))
     return ",".join(parts) + "}"
