@@ -9,7 +9,7 @@ from .._remotespec import RemoteSpec
 from .._version import __version__
 from .credentials import AccessToken, channel_credentials, is_local, target_from_url
 from .errors import Failure, RemoteError, error_from_call
-from .retry import Cancellation, Effects, RetryPolicy, policy_from_connection
+from .retry import Cancellation, Effects, RetryPolicy, nobody_listens, policy_from_connection
 from .stallwatch import StallWatch, WatchedStream
 
 _Answer = TypeVar("_Answer")
@@ -50,6 +50,7 @@ class Channel:
         self._lock = threading.Lock()
         self._left_alone_until_s = 0.0
         self._last_error = ""
+        self._has_answered = False
         self._token = None
         if spec.auth.access_token is not None:
             minutes = spec.auth.access_token_reload_interval_min
@@ -174,7 +175,8 @@ class Channel:
             except RemoteError as error:
                 if progress() - reached >= _COUNTED_PROGRESS_BYTES:
                     retries, reached = 0, progress()
-                if not self.policy.allows(error, retries):
+                self._has_answered = self._has_answered or not nobody_listens(error)
+                if not self.policy.allows(error, retries, is_first=not self._has_answered):
                     self._note_failure(error)
                     raise
                 delay_s = self.policy.delay_before(retries, self.effects.random())
@@ -183,6 +185,7 @@ class Channel:
                 cancellation.check()
             else:
                 self._left_alone_until_s = 0.0
+                self._has_answered = True
                 return answer
 
     def _check_left_alone(self) -> None:

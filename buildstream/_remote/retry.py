@@ -12,6 +12,7 @@ from .._remotespec import ConnectionConfig
 from .errors import Failure, RemoteError
 
 _DEFAULT_RETRY_LIMIT = 4
+_DEFAULT_FIRST_LIMIT = 1  # a server that is not there will hardly come within some seconds
 _DEFAULT_RETRY_DELAY_MS = 1000
 _GROWTH = 1.6  # of the delay, from one attempt to the next
 _JITTER = 0.2  # share of a delay by which it varies, so that clients do not come back all at once
@@ -89,23 +90,33 @@ class RetryPolicy:
     limit: int  # attempts after the first
     delay_s: float  # before the first of them
     timeout_s: float  # of a call; of a stream, the longest time in which nothing moves
+    first_limit: int  # as LIMIT, where nobody listens and nobody ever has since the program began
 
     def delay_before(self, retry: int, chance: float) -> float:
         """Seconds to wait before retry number RETRY, from 0; CHANCE, from 0 to 1, decides the jitter."""
         return float(self.delay_s * _GROWTH**retry * (1 + _JITTER * (2 * chance - 1)))
 
-    def allows(self, error: RemoteError, retries: int) -> bool:
-        """Whether to try again after ERROR, when RETRIES retries were made."""
+    def allows(self, error: RemoteError, retries: int, *, is_first: bool = False) -> bool:
+        """Whether to try again after ERROR and RETRIES retries; IS_FIRST if nobody has ever answered."""
+        if is_first and nobody_listens(error):
+            return retries < self.first_limit
         if error.failure is Failure.TIMEOUT:
             return retries < min(self.limit, _MOST_TIMEOUTS)
         return error.failure is Failure.TRANSIENT and retries < self.limit
 
 
+def nobody_listens(error: RemoteError) -> bool:
+    """Whether ERROR is that a machine answered that no server runs there."""
+    return error.status == "UNAVAILABLE" and "Connection refused" in str(error)
+
+
 def policy_from_connection(connection: ConnectionConfig) -> RetryPolicy:
     """What the configuration of a remote says, defaults filled in."""
     delay_ms = connection.retry_delay_ms
+    limit = _DEFAULT_RETRY_LIMIT if connection.retry_limit is None else max(0, connection.retry_limit)
     return RetryPolicy(
-        limit=_DEFAULT_RETRY_LIMIT if connection.retry_limit is None else max(0, connection.retry_limit),
+        limit=limit,
+        first_limit=_DEFAULT_FIRST_LIMIT if connection.retry_limit is None else limit,
         delay_s=(_DEFAULT_RETRY_DELAY_MS if delay_ms is None else max(0, delay_ms)) / 1000,
         timeout_s=float(connection.request_timeout_s or _DEFAULT_TIMEOUT_S),
     )

@@ -104,9 +104,27 @@ def test_a_killed_operation_ends_its_call(server: CacheServer, remote: Remote) -
 
 
 def test_the_jitter_is_a_fifth() -> None:
-    policy = RetryPolicy(limit=4, delay_s=10, timeout_s=60)
+    policy = RetryPolicy(limit=4, delay_s=10, timeout_s=60, first_limit=1)
     assert policy.delay_before(0, 0.0) == pytest.approx(8)
     assert policy.delay_before(0, 1.0) == pytest.approx(12)
+
+
+@pytest.mark.parametrize(("configured", "pauses"), [(None, 1), (3, 3)])
+def test_where_nobody_listens_is_tried_once_more(waits: "Waits", configured: int | None, pauses: int) -> None:
+    spec = RemoteSpec("http://127.0.0.1:1", connection=ConnectionConfig(retry_limit=configured))
+    with pytest.raises(RemoteError, match="Connection refused"):
+        Remote(spec, waits.effects).open(Cancellation())
+    assert len(waits.pauses_s) == pauses
+
+
+def test_a_server_that_has_answered_may_go_away_for_longer(server: CacheServer, waits: "Waits") -> None:
+    with running(server) as address:
+        remote = Remote(RemoteSpec(f"http://{address}"), waits.effects)
+        remote.open(Cancellation())
+    with pytest.raises(RemoteError, match="UNAVAILABLE"):
+        remote.cas.find_missing([BLOB], Cancellation())
+    assert len(waits.pauses_s) == 4
+    remote.close()
 
 
 def test_instance_names_are_sent(server: CacheServer, url: str, waits: "Waits") -> None:
