@@ -6,22 +6,24 @@ To load the library for that takes as long as to store a thousand blobs.
 import sys
 from typing import Any
 
+from .._model.wire import read_varint
+
 
 def field_at(message: bytes, position: int, end: int) -> tuple[int, int, int]:
     """Tag, start and end of the field at POSITION; of a number its value in place of the start."""
     tag = message[position]
     position += 1
     if tag >= 0x80:
-        tag, position = varint_at(message, position - 1)
+        tag, position = read_varint(message, position - 1)
     kind = tag & 7
     if kind == 2:
         length = message[position]
         position += 1
         if length >= 0x80:
-            length, position = varint_at(message, position - 1)
+            length, position = read_varint(message, position - 1)
         start, position = position, position + length
     elif kind == 0:
-        start, position = varint_at(message, position)
+        start, position = read_varint(message, position)
     elif kind in (1, 5):
         start, position = position, position + (8 if kind == 1 else 4)
     else:
@@ -29,20 +31,6 @@ def field_at(message: bytes, position: int, end: int) -> tuple[int, int, int]:
     if position > end:
         raise ValueError("a field is cut short")
     return tag, start, position
-
-
-def varint_at(message: bytes, position: int) -> tuple[int, int]:
-    """The number at POSITION, and the position behind it."""
-    value = shift = 0
-    while True:
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number is too long")
 
 
 def decompressed(data: bytes, size: int) -> bytes:
@@ -64,13 +52,3 @@ def zstd() -> Any:
             sys.path.append(sys.argv[4])
         from backports import zstd
     return zstd
-
-
-def encoded_varint(value: int) -> bytes:
-    """VALUE as messages have it."""
-    encoded = bytearray()
-    while value >= 0x80:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from .._model.digest import Digest
 from .._model.tree import decode_directory
-from .blobmessages import decompressed, encoded_varint, field_at, varint_at, zstd
+from .._model.wire import read_varint, varint
+from .blobmessages import decompressed, field_at, zstd
 from .blobtrees import fields_of
 from .blobworker import WORTH_COMPRESSING_BYTES, ZSTD_LEVEL, Place, content_of, make_object
 
@@ -118,7 +119,7 @@ def find_missing(place: Place, message: bytes, terms: Terms) -> bytes:
         digest = message[start:end]
         if not objects.has(*_digest(digest)):
             # field and digest are the same in the response
-            found += (b"\x12", encoded_varint(len(digest)), digest)
+            found += (b"\x12", varint(len(digest)), digest)
     if not objects.mark():
         raise UnusualError
     return b"".join(found)
@@ -258,8 +259,8 @@ def give(place: Place, message: bytes, terms: Terms) -> tuple[bytes, int]:
         sent += len(data)
         head = b"\x0a%c%b" % (len(digest), digest)
         if data:
-            head += b"\x12" + encoded_varint(len(data))
-        parts += (b"\x0a", encoded_varint(len(head) + len(data) + len(tail)), head, data, tail)
+            head += b"\x12" + varint(len(data))
+        parts += (b"\x0a", varint(len(head) + len(data) + len(tail)), head, data, tail)
     if not objects.mark():
         raise UnusualError
     return b"".join(parts), sent
@@ -292,4 +293,4 @@ def _digest(encoded: bytes) -> tuple[str, int]:
     if match is None:
         raise UnusualError
     size = match[2]
-    return match[1].decode(), varint_at(size, 0)[0] if size else 0
+    return match[1].decode(), read_varint(size, 0)[0] if size else 0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import TreeDirectory, decode_directory, encode_digest_field
-from .blobmessages import varint_at
+from .._model.wire import read_varint
 from .blobworker import BlobName, Place, Window, content_of, load, store
 from .presence import AbsenceIndex
 
@@ -31,7 +31,7 @@ def fields_of(message: bytes) -> list[tuple[str, int]]:
         ValueError: It is something else.
     """
     parts: list[tuple[bytes, bytes]] = _FIELD.findall(message)
-    sizes = {encoded: varint_at(encoded, 0)[0] if encoded else 0 for _, encoded in parts}
+    sizes = {encoded: read_varint(encoded, 0)[0] if encoded else 0 for _, encoded in parts}
     bare = _BARE_BYTES * len(parts) + sum(len(encoded) + 1 for _, encoded in parts if encoded)
     # nothing is between them, and they are names of objects
     if bare != len(message) or b"".join([name for name, _ in parts]).translate(None, _HEXADECIMAL):

@@ -18,7 +18,8 @@ from hashlib import sha256
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .blobmessages import decompressed, encoded_varint, field_at, varint_at, zstd
+from .._model.wire import read_varint, varint
+from .blobmessages import decompressed, field_at, zstd
 
 if TYPE_CHECKING:
     from .presence import AbsenceIndex
@@ -147,7 +148,7 @@ def _plain_response(message: bytes, start: int, end: int) -> Response | None:
         return None
     if message[content] != 0x12:
         return None
-    length, position = varint_at(message, content + 1)
+    length, position = read_varint(message, content + 1)
     content_end = position + length
     if content_end != end and message[content_end:end] != b"\x1a\x00":  # a status that says nothing
         return None
@@ -207,9 +208,9 @@ def load(prefix: bytes, wanted: list[BlobName], *, compresses: bool) -> tuple[by
             smaller = zstd().compress(data, ZSTD_LEVEL)
             if len(smaller) < size:
                 data, tail = smaller, b"\x18\x01"
-        digest = b"\x0a@%b\x10%b" % (digest_hash.encode(), encoded_varint(size))
-        head = b"\x0a%c%b\x12%b" % (len(digest), digest, encoded_varint(len(data)))
-        parts += (b"\x12", encoded_varint(len(head) + len(data) + len(tail)), head, data, tail)
+        digest = b"\x0a@%b\x10%b" % (digest_hash.encode(), varint(size))
+        head = b"\x0a%c%b\x12%b" % (len(digest), digest, varint(len(data)))
+        parts += (b"\x12", varint(len(head) + len(data) + len(tail)), head, data, tail)
     return b"".join(parts), lacking
 
 

@@ -30,6 +30,7 @@ from .blobworker import (
 )
 from .layout import MTIME_NS, StoreLayout, cas_error
 from .trash import delete_tree
+from .workerprogram import command_of
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -42,15 +43,8 @@ _MOST_PROCESSES = 4
 _WORTHWHILE = 500  # blobs; with fewer, starting processes takes longer than they save
 _SERVED_LONG = 8  # how much more processes are worth to a server, which lives long
 _PIPE_BYTES = 1 << 20  # as much as an ordinary user may have
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # where this package is
 # a message of a mebibyte does not get new pages each time
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "67108864"}
-_PROGRAM = f"""
-import sys
-sys.path.append({_ROOT!r})
-from {__package__}.blobworker import main
-main()
-"""
 _NOT_FOUND = 5
 
 
@@ -290,7 +284,7 @@ def _start(layout: StoreLayout, temporary: str) -> "Popen[bytes]":
 
     arguments = [layout.objects, os.path.relpath(temporary, layout.objects), str(MTIME_NS), _zstd_path()]
     worker = Popen(
-        [sys.executable, "-I", "-S", "-c", _PROGRAM, *arguments],
+        [*command_of("blobworker"), *arguments],
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,

@@ -18,21 +18,10 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from .fileworker import receive, send
 from .layout import MTIME_NS, StoreLayout
+from .workerprogram import command_of
 
 WORTHWHILE = 500  # files; with fewer, starting processes takes longer than they save
 _MOST_PROCESSES = 8
-
-# Runs `fileworker` as a module of this package, compiled as all are, without the modules that
-# importing the package would load.
-_PROGRAM = """\
-import sys
-package = type(sys)("buildstream")
-package.__path__ = [sys.argv[1]]
-sys.modules["buildstream"] = package
-from buildstream._store.fileworker import main
-main()
-"""
-_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 
 # What one request asks for at most: so much that to ask takes no time beside it, so little that all have
 # something to do until the end, and that a process whose parent has died ends soon.
@@ -54,7 +43,7 @@ class _Worker:
         try:
             self._pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, *_options(), "-c", _PROGRAM, _PACKAGE],
+                command_of("fileworker"),
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, requests, 0),
@@ -265,11 +254,6 @@ class Group:
                 self._idle.append(worker)
             for done, answer in zip(worker.waiting, answers, strict=True):
                 done(answer)
-
-
-def _options() -> list[str]:
-    """Of the interpreter, so that it starts quickly and nothing of the environment changes what it does."""
-    return ["-I", "-S", "-B"] if sys.dont_write_bytecode else ["-I", "-S"]
 
 
 def _end_all(workers: list[_Worker]) -> None:
