@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from .._act.recorded import RecordedArtifact, staged_recorded_sandbox
@@ -154,8 +154,9 @@ def _destination(options: CheckoutOptions) -> Iterator[None]:
         yield
     except BaseException:
         if is_new:
-            with suppress(OSError):
-                os.rmdir(options.directory)
+            from shutil import rmtree
+
+            rmtree(options.directory, ignore_errors=True)
         raise
 
 

@@ -12,7 +12,7 @@ from .._utils_atomic import get_umask
 from ..utils import BST_ARBITRARY_TIMESTAMP
 from .cas import Cas
 from .extract import copy_content
-from .layout import storage_errors
+from .layout import host_errors
 from .nodes import DirectoryNode, Tree
 from .placing import FilePlacer, Placement
 from .tarexport import add_tree_to_tar
@@ -43,7 +43,7 @@ def export_directory(
         CASError: A blob is missing or corrupt, or something is in the way.
     """
     path = os.path.abspath(path)  # for workers, too
-    with storage_errors("check out into", path):
+    with host_errors("check out into", path):
         os.makedirs(path, exist_ok=True)
     _DirectoryExport(cas, hardlinks=hardlinks, force=force).run(digest, path)
 
@@ -64,13 +64,13 @@ class _DirectoryExport:
         placement = Placement(mask=get_umask(), mtime_ns=None, place=self._write_file)
         verified_ns = self._cas.verified_ns(root_digest) if self._hardlinks else 0
         manner = (self._hardlinks, placement.mask, verified_ns)
-        with storage_errors("check out into", root):
+        with host_errors("check out into", root):
             waiting = [(root, root_digest, not os.listdir(root))]
         with ExitStack() as stack:
             placer = self._cas.placer(stack, placement)
             while waiting:
                 path, digest, is_empty = waiting.pop()
-                with storage_errors("check out", path):
+                with host_errors("check out", path):
                     waiting += self._make(placer, path, digest, is_empty=is_empty)
                 if placer.group is not None:
                     trees = TreePlacer(placer.group, manner)
@@ -81,7 +81,7 @@ class _DirectoryExport:
         if self._hardlinks:
             self._cas.note_verified(root_digest, self._file_count)
         for path, mtime_ns in reversed(self._times):
-            with storage_errors("check out", path):
+            with host_errors("check out", path):
                 os.utime(path, ns=(mtime_ns, mtime_ns))
 
     def _make(
@@ -134,7 +134,7 @@ class _DirectoryExport:
 
     def _write_file(self, entry: FileEntry, path: str, links: bool) -> None:
         """Writes one file, where nothing is in its way."""
-        with storage_errors("check out", path):
+        with host_errors("check out", path):
             if not links or not self._cas.link(entry, path):
                 self._copy_file(entry, path)
 
@@ -204,7 +204,7 @@ def export_tar(
     import tarfile
 
     node = DirectoryNode(Tree(cas), None, "", digest)
-    with storage_errors("write the archive", getattr(stream, "name", "-")):
+    with host_errors("write the archive", getattr(stream, "name", "-")):
         with (
             _compressed(stream, compression) as compressed,
             tarfile.open(fileobj=compressed, mode="w|") as archive,

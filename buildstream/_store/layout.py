@@ -110,6 +110,15 @@ def storage_errors(action: str, path: str) -> Iterator[None]:
         raise cas_error(action, path, error) from error
 
 
+@contextmanager
+def host_errors(action: str, path: str) -> Iterator[None]:
+    """As `storage_errors`, for what is not in the store, so that a full disk says nothing about that."""
+    try:
+        yield
+    except OSError as error:
+        raise CASError(f"Failed to {action} '{path}': {error}") from error
+
+
 def cas_error(action: str, path: str, error: OSError) -> CASError:
     """The CASError for ERROR; its reason is `cache-too-full` if the disk is full."""
     if error.errno in _FULL_DISK:

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -42,21 +43,24 @@ def project(space: TestSpace) -> TestSpace:
     return space
 
 
-def build_on_small_disk(space: TestSpace, size_bytes: int, *arguments: str) -> Ended:
-    """Runs bst with the cache directory on a file system of SIZE_BYTES."""
+def build_on_small_disk(
+    space: TestSpace, size_bytes: int, *arguments: str, mounted: Path | None = None
+) -> Ended:
+    """Runs bst with the cache directory, or MOUNTED, on a file system of SIZE_BYTES."""
+    mounted = mounted or space.cache_directory
     saved = space.directory / "saved"
     shutil.rmtree(saved, ignore_errors=True)
     saved.mkdir()
-    if space.cache_directory.exists():
-        shutil.copytree(space.cache_directory, saved, dirs_exist_ok=True, symlinks=True)
-    space.cache_directory.mkdir(parents=True, exist_ok=True)
-    script = ["sh", "-c", ON_SMALL_DISK, "sh", str(space.cache_directory), str(size_bytes), str(saved)]
+    if mounted.exists():
+        shutil.copytree(mounted, saved, dirs_exist_ok=True, symlinks=True)
+    mounted.mkdir(parents=True, exist_ok=True)
+    script = ["sh", "-c", ON_SMALL_DISK, "sh", str(mounted), str(size_bytes), str(saved)]
     prefix = ["unshare", "--user", "--map-root-user", "--mount", *script]
     ended = Background(space, *arguments, prefix=prefix).end()
     if ended.code == NO_NAMESPACE:
         pytest.skip("there are no mount namespaces for ordinary users here")
-    shutil.rmtree(space.cache_directory)
-    saved.rename(space.cache_directory)
+    shutil.rmtree(mounted)
+    saved.rename(mounted)
     return ended
 
 
@@ -99,6 +103,24 @@ def test_import_of_many_files_on_a_full_disk_is_one_clear_error(space: TestSpace
     )
     space.bst("build", "many.bst")
     assert set(space.states("many.bst").values()) == {"cached"}
+
+
+@pytest.mark.parametrize("count", [20, 2 * WORTHWHILE])
+@pytest.mark.parametrize("option", ["--hardlinks", "--force"])
+def test_check_out_to_a_full_disk(space: TestSpace, count: int, option: str) -> None:
+    space.project()
+    for number in range(count):
+        space.write(f"files/many/{number % 7}/{number}", f"{number}\n" * 2000)
+    space.element("many.bst", "kind: import\nsources:\n- kind: local\n  path: files/many\n")
+    space.bst("build", "many.bst")
+    disk = space.directory / "disk"
+    command = ("artifact", "checkout", "many.bst", option, "--directory", str(disk / "out"))
+    ended = build_on_small_disk(space, count * 4000, *command, mounted=disk)
+    assert (ended.code, ended.leftovers) == (255, ())
+    assert "No space left on device" in ended.output
+    assert "Cache too full" not in ended.output, "it is not the cache that is full"
+    assert list(disk.iterdir()) == [], "half of it is of no use"
+    space.bst(*command)
 
 
 def test_command_that_failed_on_a_full_disk_is_tried_again(project: TestSpace) -> None:

@@ -1,6 +1,7 @@
 """Large trees, whose directories workers read and make: the result is that of one process."""
 
 import os
+import random
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -239,6 +240,26 @@ def test_flipped_bit_is_found(tmp_path: Path, cas: Cas, right: Digest, number: i
     damage(object_of(cas, number))
     assert not delivered(cas, right, tmp_path / "out")
     assert not (tmp_path / "out" / f"d{number % 25}" / f"f{number}").exists()
+
+
+def test_all_flipped_bits_are_found(tmp_path: Path, cas: Cas, right: Digest) -> None:
+    numbers = random.Random(1).sample(range(2500), 300)
+    for number in numbers:
+        damage(object_of(cas, number))
+    contents = {digest_from_bytes(content(number)): content(number) for number in numbers}
+    again = Cas(cas.directory, durable=False)
+    found: list[Digest] = []
+
+    def heal(digest: Digest) -> bool:
+        found.append(digest)
+        again.insert(digest, contents[digest])
+        return True
+
+    again.heal = heal
+    export_directory(again, right, str(tmp_path / "out"), hardlinks=True)
+    again.close()
+    assert sorted(found) == sorted(contents)
+    assert cas.import_directory(str(tmp_path / "out")) == right
 
 
 def test_change_through_a_link_is_found(tmp_path: Path, cas: Cas, right: Digest) -> None:
