@@ -18,6 +18,7 @@ from .blobworker import BlobName, Place, Window, content_of, load, store
 from .presence import AbsenceIndex
 
 _FIELD = re.compile(rb"\x12[\x42-\x4c]\x0a@(.{64})(?:\x10([\x80-\xff]{0,9}[\x00-\x7f]))?", re.DOTALL)
+_HASH = re.compile(rb"\x12.\x0a@(.{64})", re.DOTALL)
 _HEXADECIMAL = b"0123456789abcdef"
 _BARE_BYTES = 68  # of an encoded digest without size
 
@@ -37,6 +38,12 @@ def fields_of(message: bytes) -> list[tuple[str, int]]:
     if bare != len(message) or b"".join([name for name, _ in parts]).translate(None, _HEXADECIMAL):
         raise ValueError("not a row of digests")
     return [(str(name, "ascii"), sizes[encoded]) for name, encoded in parts]
+
+
+def hashes_of(message: bytes) -> list[bytes]:
+    """The hashes alone; MESSAGE is one that `fields_of` takes."""
+    found: list[bytes] = _HASH.findall(message)
+    return found
 
 
 def split_fields(message: bytes) -> list[Field]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .._exceptions import CASError
 from .._model.digest import Digest
-from .blobtrees import fields_of
+from .blobtrees import fields_of, hashes_of
 from .blobworker import Window
 from .filedigest import digest_of_known_file
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
@@ -45,6 +45,8 @@ class ObjectVerifier:
         self._verdicts: dict[str, _Identity | Window] = {}
         # more of these, which nobody has asked for yet: encoded digests, the execute bit, when they were made
         self._unasked: list[tuple[bytes, bool, Window]] = []
+        self._unasked_hashes: set[bytes] = set()  # of them, as far as these were looked at
+        self._unlooked: list[bytes] = []  # the others
         self._unasked_count = 0
         self.on_forgotten: Callable[[], None] = lambda: None  # called when there were too many of them
 
@@ -145,12 +147,15 @@ class ObjectVerifier:
         """As `remember_made`, by COUNT encoded digests, which are looked at when somebody asks for any."""
         self._make_room(count)
         self._unasked.append((digests, executable, when))
+        self._unlooked.append(digests)
         self._unasked_count += count
 
     def _make_room(self, count: int) -> None:
         if len(self._verdicts) + self._unasked_count + count > _VERDICTS_KEPT:
             self._verdicts.clear()
             self._unasked.clear()
+            self._unlooked.clear()
+            self._unasked_hashes.clear()
             self._unasked_count = 0
             self.on_forgotten()
 
@@ -175,12 +180,16 @@ class ObjectVerifier:
 
     def remembered_digests(self, digests: Iterable[Digest]) -> set[Digest]:
         """Those of DIGESTS of which an object was seen to be right, at whatever time."""
-        verdicts, objects = self._known(), self._layout.objects
+        verdicts, objects = self._verdicts, self._layout.objects
+        while self._unlooked:
+            with suppress(IndexError):  # another thread has it
+                self._unasked_hashes.update(hashes_of(self._unlooked.pop()))
+        unasked = self._unasked_hashes
         found: set[Digest] = set()
         for digest in digests:
             name = digest.hash
             path = f"{objects}/{name[:2]}/{name[2:]}"
-            if path in verdicts or f"{path}.x" in verdicts:
+            if path in verdicts or f"{path}.x" in verdicts or name.encode() in unasked:
                 found.add(digest)
         return found
 
