@@ -1,6 +1,6 @@
 """Which artifacts of a pipeline are exchanged with which remotes, and under which keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .._exceptions import ArtifactError
 from .._load.elementhost import artifact_name
@@ -118,6 +118,14 @@ class ArtifactSharing:
         )
 
     # pushing
+
+    def look_ahead(self, records: Iterable[ElementRecord]) -> None:
+        """Looks through the artifacts of RECORDS, which are going to be queried and pushed, all together."""
+        names = [artifact_name(r.element, r.keys.strict) for r in records if r.keys.strict is not None]
+        artifacts = map(self.artifacts.load, names)
+        self.artifacts.cas.walk_ahead(
+            [artifact.files for artifact in artifacts if artifact is not None and artifact.files is not None]
+        )
 
     def push(self, record: ElementRecord) -> bool:
         """Pushes the artifact of RECORD, which is cached; gives whether some remote did not have it.

@@ -52,6 +52,7 @@ def push(app: App, *, artifacts: Sequence[str], deps: str) -> None:
                 detail=f"{NO_CACHE_ADVICE} It must allow to push.",
             )
         app.cas.verify_on_use()  # what is sent is read
+        app.sharing.look_ahead(records)
         _query(app, found, records)
     loaded = found.loaded or LoadedTargets(empty_pipeline(), [], [])
     queues = [pull_queue(app, loaded.pipeline, is_optional=True), push_queue(app, is_optional=False)]

@@ -8,7 +8,7 @@ from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import encode_digest_field
 from .._store.blobtrees import Field, fields_of
 from .._store.cas import Cas
-from .batches import batches, field_batches, is_streamed
+from .batches import BATCH_BYTES, batches, field_batches, is_streamed
 from .cas import CasClient
 from .parallel import run_parts
 from .retry import Cancellation
@@ -75,15 +75,15 @@ class Uploader:
         if self._suspects:
             also = set(map(encode_digest_field, self._suspects)).difference(wanted)
             wanted += [field for field in asked if field in also]
-        names = fields_of(b"".join(wanted))
         limit = self._client.largest_in_batch
-        large = [Digest(*name) for name in names if is_streamed(Digest(*name), limit)]
-        self._tally.expect(sum(size for _, size in names))
-        sizes = {
-            field: name[1]
-            for field, name in zip(wanted, names, strict=True)
-            if not is_streamed(Digest(*name), limit)
-        }
+        sizes: dict[Field, int] = {}
+        large: list[Digest] = []
+        for field, name in zip(wanted, fields_of(b"".join(wanted)), strict=True):
+            if name[1] <= BATCH_BYTES and name[1] <= limit:
+                sizes[field] = name[1]
+            else:
+                large.append(Digest(*name))
+        self._tally.expect(sum(sizes.values()) + sum(digest.size for digest in large))
         parts = [partial(self._stream, digest) for digest in large]
         parts += [partial(self._batch_of_fields, *batch) for batch in field_batches(sizes, limit)]
         run_parts(parts, _WIDTH, self._cancellation)

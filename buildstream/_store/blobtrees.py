@@ -182,6 +182,24 @@ def walk(place: Place, roots: bytes, optional: bytes) -> list[Field]:
     return list(map(encode_digest_field, found))
 
 
+def whole(place: Place, roots: bytes, index: AbsenceIndex) -> list[list[Field] | None]:
+    """As `walk`, for each of several trees; None for one that is not right, or of which a file has no object.
+
+    What the files contain is not looked at.
+    """
+    found: list[list[Field] | None] = []
+    for root in fields_of(roots):
+        tree: dict[Digest, None] = {}
+        try:
+            _collect(place, Digest(*root), tree, is_optional=False)
+        except ValueError:
+            tree.clear()
+        tree.pop(EMPTY_DIGEST, None)
+        is_whole = bool(tree) and index.are_listed(tree)
+        found.append(list(map(encode_digest_field, tree)) if is_whole else None)
+    return found
+
+
 def _collect(place: Place, root: Digest, found: dict[Digest, None], *, is_optional: bool) -> bool:
     """Adds what is in the tree ROOT to FOUND; False if it is optional, and not complete."""
     waiting = [root]

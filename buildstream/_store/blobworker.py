@@ -259,17 +259,19 @@ class Worker:
             return self._served(kind, message, arguments[0])
         from . import blobtrees
 
+        if kind in ("scan", "whole"):
+            if self._index is None or self._orders % _INDEX_ORDERS == 0:
+                self._index = blobtrees.absence_index(self._place)
+            self._orders += 1
+            if kind == "whole":
+                return blobtrees.whole(self._place, arguments[0], self._index), b""
+            return tuple(blobtrees.scan(self._place, arguments[0], self._index)), b""
         if kind == "walk":
             return blobtrees.walk(self._place, arguments[0], arguments[1]), b""
         if kind == "keep":
             return blobtrees.keep(self._place, message, arguments[0], is_executable=arguments[1]), b""
-        if kind == "send":
-            request, expected, lacking = blobtrees.send(arguments[0], arguments[1], compresses=arguments[2])
-            return (expected, lacking), request
-        if self._index is None or self._orders % _INDEX_ORDERS == 0:
-            self._index = blobtrees.absence_index(self._place)
-        self._orders += 1
-        return tuple(blobtrees.scan(self._place, arguments[0], self._index)), b""
+        request, expected, lacking = blobtrees.send(arguments[0], arguments[1], compresses=arguments[2])
+        return (expected, lacking), request
 
     def _served(self, kind: str, message: bytes, terms: tuple[Any, ...]) -> tuple[object, bytes]:
         from . import blobserving

@@ -172,6 +172,11 @@ class BlobWorkers:
             return walk(place, roots, optional)
         return None
 
+    def whole(self, roots: bytes) -> "list[list[Field] | None] | None":
+        """See `blobtrees`; None if it can't be told."""
+        answer = self._ask(("whole", roots))
+        return None if answer is None else cast("list[list[Field] | None]", answer[0])
+
     def keep(self, message: bytes, wanted: bytes, *, executable: bool) -> tuple[list[Digest], Window] | None:
         """See `blobtrees`; None if nothing is known to be stored."""
         answer = self._ask(("keep", wanted, executable), message)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._exceptions import CASError
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
-from .._model.tree import FileEntry, TreeDirectory
+from .._model.tree import FileEntry, TreeDirectory, encode_digest_field
 from .adopt import TreeAdopter
 from .batchwriter import Content
 from .capture import CaptureBase, capture_directory, capture_overlay, require_directory
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from .blobworkers import StoredBatch
     from .check import StoreCheck
     from .incoming import IncomingBlob
+
+
+_BLOBS_OF_A_TREE = 16  # as how many blobs a tree counts before anybody has looked into it
+_WALKED_TOGETHER = 8  # trees
+_WALKERS = 4  # threads that wait for processes
+_MOST_WALKED = 500_000  # blobs that are kept in mind
 
 
 class Cas:
@@ -81,6 +87,8 @@ class Cas:
             self.read_directory,
             self._flusher.look_back,
         )
+        self._walked: dict[Field, list[Field]] = {}  # see `walk_ahead`
+        self._walked_count = 0
         # what trees give that are laid over each other, by them, bottom first
         self.merged_trees: dict[tuple[Digest, ...], Digest] = {}
         self.staged_trees = StagedTreesCache()
@@ -223,8 +231,33 @@ class Cas:
 
         Of the trees OPTIONAL only those that are complete.
         """
+        walked = None if optional else self._walked.pop(roots, None)
+        if walked is not None:
+            return walked
         workers = self._objects.blob_workers
         return None if workers is None else workers.walk(roots, optional)
+
+    def walk_ahead(self, roots: Sequence[Digest]) -> None:
+        """Finds out at once what `contains_tree` and `walk` are soon to be asked about many trees.
+
+        Looks at the names of files alone, as after `verify_on_use`.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        workers = self._objects.blob_workers
+        if workers is None or not self.works_beside(_BLOBS_OF_A_TREE * len(roots)):
+            return
+        encoded = [encode_digest_field(root) for root in dict.fromkeys(roots)]
+        pieces = [
+            encoded[start : start + _WALKED_TOGETHER] for start in range(0, len(encoded), _WALKED_TOGETHER)
+        ]
+        with ThreadPoolExecutor(_WALKERS) as threads:
+            for piece, trees in zip(pieces, threads.map(workers.whole, map(b"".join, pieces)), strict=True):
+                for root, tree in zip(piece, trees or (), strict=False):
+                    if tree is not None and self._walked_count < _MOST_WALKED:
+                        self._walked[root] = tree
+                        self._walked_count += len(tree)
+                        self._trees.note_names(root)
 
     def keep_batch(
         self, message: bytes, wanted: bytes, size_bytes: int, count: int, *, executable: bool

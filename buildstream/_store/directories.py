@@ -9,6 +9,7 @@ from .._exceptions import CASError
 from .._model.digest import Digest
 from .._model.directorybytes import TreeDecodeError
 from .._model.tree import TreeDirectory, decode_directory, encode_directory
+from .blobtrees import fields_of
 from .completeness import CompleteTrees
 from .objects import ObjectStore
 from .verifiedtrees import VerifiedTrees
@@ -102,6 +103,11 @@ class DirectoryStore:
     def note_verified(self, digest: Digest, file_count: int) -> None:
         """Notes that all FILE_COUNT files of the tree DIGEST are right."""
         self._verified_trees.remember(digest, file_count)
+
+    def note_names(self, field: bytes) -> None:
+        """Notes that directories of a tree are right, and its files have objects; FIELD is its root."""
+        ((name, _),) = fields_of(field)
+        self._complete.add(name)
 
     def missing_blobs(self, digest: Digest) -> list[Digest]:
         """What is missing of a tree, as far as the directories that are present tell; each blob once.
