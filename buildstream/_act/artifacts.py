@@ -24,7 +24,7 @@ class ArtifactCache:
     def __init__(self, cas: Cas, records: Records) -> None:
         self.cas = cas
         self.records = records
-        self._last_stored: dict[str, tuple[object, Digest]] = {}  # by slot
+        self._last_stored: dict[str, tuple[str, Digest]] = {}  # by slot
 
     # looking up
 
@@ -159,15 +159,17 @@ class ArtifactCache:
         """Stores VALUE as YAML text.
 
         Args:
-            value: Dicts and lists of texts, not changed any more.
+            value: Dicts and lists of texts.
             slot: What kind of value it is, if those of many elements are equal: the last one is remembered.
         """
-        known = self._last_stored.get(slot) if slot else None
-        if known is not None and known[0] == value:
+        if not slot:
+            return self.cas.add_bytes(dump(value).encode("utf-8"))
+        appearance = repr(value)  # dicts that differ in order alone are equal, but not their texts
+        known = self._last_stored.get(slot)
+        if known is not None and known[0] == appearance:
             return known[1]
         digest = self.cas.add_bytes(dump(value).encode("utf-8"))
-        if slot:
-            self._last_stored[slot] = (value, digest)
+        self._last_stored[slot] = (appearance, digest)
         return digest
 
 

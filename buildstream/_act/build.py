@@ -58,7 +58,7 @@ class Builder:
         self._inputs = inputs
         self._artifacts = artifacts
         self._caches_buildtrees = caches_buildtrees
-        self._last_environment: tuple[dict[str, str], str] = ({}, "{}\n")
+        self._last_environment: tuple[list[tuple[str, str]], str] = ([], "{}\n")
         self._turns = Turns(services.paths.turns)
 
     def build(self, record: ElementRecord) -> BuildResult:
@@ -151,9 +151,10 @@ class Builder:
         from .._load.yamldump import dump
 
         known, text = self._last_environment
-        if environment != known:
-            text = dump(dict(environment))
-            self._last_environment = (dict(environment), text)
+        items = list(environment.items())
+        if items != known:
+            text = dump(dict(items))
+            self._last_environment = (items, text)
         return text
 
     # caching

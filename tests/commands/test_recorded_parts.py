@@ -13,6 +13,7 @@ from buildstream._act.artifacts import ArtifactCache
 from buildstream._model.digest import EMPTY_DIGEST
 from buildstream._plan.artifactview import ArtifactView
 from buildstream._store.cas import Cas
+from buildstream._store.records import Records
 from tests.testutils.space import TestSpace
 
 # a directory that holds nothing but the property SubtreeReadOnly, "false"
@@ -97,3 +98,12 @@ def test_filter_that_passes_no_commands_says_so(built: TestSpace) -> None:
         "  integration-commands: []\n" in cas.read_bytes(artifact_of(built, "passing").public_data).decode()
     )
     assert "integration-commands" not in cas.read_bytes(artifact_of(built, "empty").public_data).decode()
+
+
+def test_texts_that_differ_in_order_are_not_the_same(tmp_path: Path) -> None:
+    cas = Cas(str(tmp_path / "cas"))
+    artifacts = ArtifactCache(cas, Records(str(tmp_path / "records")))
+    one = artifacts.store_yaml({"a": "1", "b": "2"}, slot="public")
+    other = artifacts.store_yaml({"b": "2", "a": "1"}, slot="public")
+    assert (cas.read_bytes(one), cas.read_bytes(other)) == (b"a: 1\nb: 2\n", b"b: 2\na: 1\n")
+    assert artifacts.store_yaml({"b": "2", "a": "1"}, slot="public") == other
