@@ -12,6 +12,7 @@ from .completeness import WORTHWHILE, boot
 from .statrecords import clock_ns, replace_record
 
 _FORMAT = b"bst-verified-1\n"
+_MOST_DIGITS = 20
 
 
 class VerifiedTrees:
@@ -35,7 +36,8 @@ class VerifiedTrees:
                 written_ns = os.fstat(file.fileno()).st_ctime_ns
         except OSError:
             return 0
-        since_ns = int(text) if head == self._head() and text.isdigit() else 0
+        is_number = text.isdigit() and len(text) < _MOST_DIGITS
+        since_ns = int(text) if head == self._head() and is_number else 0
         return since_ns if since_ns <= written_ns else 0
 
     def remember(self, digest: Digest, file_count: int) -> None:

@@ -282,7 +282,9 @@ def test_object_that_became_something_else(tmp_path: Path, cas: Cas, right: Dige
 
 
 @pytest.mark.parametrize("right", ["stored"], indirect=True)
-@pytest.mark.parametrize("what", ["another boot", "another format", "nothing", "no number", "the future"])
+@pytest.mark.parametrize(
+    "what", ["another boot", "another format", "nothing", "no number", "many digits", "the future"]
+)
 def test_record_that_does_not_count(tmp_path: Path, cas: Cas, right: Digest, what: str) -> None:
     (record,) = records(cas)
     lines = record.read_bytes().split(b"\n")
@@ -293,6 +295,7 @@ def test_record_that_does_not_count(tmp_path: Path, cas: Cas, right: Digest, wha
             "another format": b"\n".join([b"bst-verified-0", *lines[1:]]),
             "nothing": b"",
             "no number": b"\n".join([*lines[:-1], b"x"]),
+            "many digits": b"\n".join([*lines[:-1], b"1" * 5000]),
             "the future": b"\n".join([*lines[:-1], b"9" + lines[-1]]),
         }[what]
     )
