@@ -8,6 +8,7 @@ is left to the ordinary transfer, which has a reason for everything.
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from itertools import islice
 
 from .._dataclass import dataclass
 from .._model.digest import Digest
@@ -148,7 +149,7 @@ class _Transfer:
         children: dict[Field, list[Field]] = {}
         counts: dict[Field, int] = {}
         files: dict[Field, int] = {}  # sizes in bytes
-        executables: dict[Field, int] = {}
+        executables: set[Field] = set()
         for _ in range(DEEPEST):
             absent: dict[Field, int] = {}
             for piece, scanned in self._reads.scan(level):
@@ -156,10 +157,8 @@ class _Transfer:
                     return None
                 children.update(zip(piece, scanned.children, strict=True))
                 counts.update(zip(piece, scanned.counts, strict=True))
-                for name, new in zip(piece, scanned.new, strict=True):
-                    result.add(owners[name], *new)
-                files.update(zip(scanned.files, scanned.sizes, strict=True))
-                executables.update(zip(scanned.executables, scanned.executable_sizes, strict=True))
+                self._note_files(piece, scanned, files, owners, result)
+                executables.update(scanned.executables)
                 absent.update(zip(scanned.absent, scanned.absent_sizes, strict=True))
             below: dict[Field, Digest] = {}
             for name in level:
@@ -178,11 +177,25 @@ class _Transfer:
         else:
             return None
         check_extent(list(map(encode_digest_field, roots)), children, counts)
-        for name in executables:
-            files.pop(name, None)
-        if not self._bring(files, executable=False) or not self._bring(executables, executable=True):
+        programs = {name: files.pop(name) for name in executables}
+        if not self._bring(files, executable=False) or not self._bring(programs, executable=True):
             return None
         return result
+
+    def _note_files(
+        self,
+        piece: Sequence[Field],
+        scanned: Scanned,
+        files: dict[Field, int],
+        owners: Mapping[Field, Digest],
+        result: TreesRead,
+    ) -> None:
+        """Adds the files of the directories PIECE to FILES, and counts those that are new for their trees."""
+        found = zip(scanned.files, scanned.sizes, strict=True)
+        for name, count in zip(piece, scanned.new, strict=True):
+            fresh = {file: size for file, size in islice(found, count) if file not in files}
+            result.add(owners[name], len(fresh), sum(fresh.values()))
+            files.update(fresh)
 
     def _bring(self, sizes: Mapping[Field, int], *, executable: bool) -> bool:
         """Makes blobs present, which are absent; False if not all could be had."""

@@ -64,22 +64,20 @@ class Scanned(NamedTuple):
     Attributes:
         children: The subdirectories of each, in the order in which the directories were given.
         counts: How many other entries each has.
-        new: Blobs and bytes of files that are not in the store, of each; what several have counts once.
-        files: These files.
+        new: How many files of each are not in the store; what several have counts for the first.
+        files: These files, in the same order.
         sizes: Of these, in bytes.
-        executables: Files that are executable.
-        executable_sizes: Of these.
+        executables: Those of them that are executable.
         absent: Subdirectories that are not in the store.
         absent_sizes: Of these.
     """
 
     children: list[list[Field]]
     counts: list[int]
-    new: list[tuple[int, int]]
+    new: list[int]
     files: list[Field]
     sizes: list[int]
     executables: list[Field]
-    executable_sizes: list[int]
     absent: list[Field]
     absent_sizes: list[int]
 
@@ -95,7 +93,7 @@ def scan(place: Place, message: bytes, index: AbsenceIndex) -> Scanned:
     """
     children: list[list[Field]] = []
     counts: list[int] = []
-    new: list[tuple[int, int]] = []
+    new: list[int] = []
     files: dict[Digest, bool] = {}  # that are absent, and whether they are executable
     present: set[Digest] = {EMPTY_DIGEST}
     below: dict[Digest, Field] = {}
@@ -106,27 +104,23 @@ def scan(place: Place, message: bytes, index: AbsenceIndex) -> Scanned:
         present |= unseen.difference(absent)
         files.update(dict.fromkeys(absent, False))
         files.update((file[1], True) for file in directory.files if file[2] and file[1] in files)
-        new.append((len(absent), sum(digest[1] for digest in absent)))
+        new.append(len(absent))
         counts.append(len(directory.files) + len(directory.symlinks))
         fields = [encode_digest_field(entry.digest) for entry in directory.directories]
         children.append(fields)
         below.update(zip((entry.digest for entry in directory.directories), fields, strict=True))
-    plain = [digest for digest, is_executable in files.items() if not is_executable]
     executable = [digest for digest, is_executable in files.items() if is_executable]
     lacking = index.absent(below)
     return Scanned(
         children,
         counts,
         new,
-        *_split(plain),
-        *_split(executable),
+        list(map(encode_digest_field, files)),
+        [digest[1] for digest in files],
+        list(map(encode_digest_field, executable)),
         [below[digest] for digest in lacking],
         [digest.size for digest in lacking],
     )
-
-
-def _split(digests: list[Digest]) -> tuple[list[Field], list[int]]:
-    return list(map(encode_digest_field, digests)), [digest[1] for digest in digests]
 
 
 def absence_index(place: Place) -> AbsenceIndex:

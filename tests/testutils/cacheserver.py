@@ -37,6 +37,7 @@ class CacheServer(
         metadata: Headers of the last call.
         fault: Called first of all in every method.
         corrupt: Changes the content of blobs on their way out.
+        refused: Hashes of blobs that are not taken in batches.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class CacheServer(
         self.metadata: dict[str, str] = {}
         self.fault: Fault = lambda name, request, context: None
         self.corrupt: Callable[[str, bytes], bytes] = lambda hash_, data: data
+        self.refused: set[str] = set()
         self.batch_limit_bytes = 0
         self.digest_functions = [reapi.DigestFunction.SHA256]
         self.truncate_after_bytes: int | None = None  # one stream that is read, once
@@ -97,7 +99,9 @@ class CacheServer(
         answer = reapi.BatchUpdateBlobsResponse()
         for update in request.requests:
             response = answer.responses.add(digest=update.digest)
-            if hashlib.sha256(update.data).hexdigest() != update.digest.hash:
+            if update.digest.hash in self.refused:
+                response.status.code = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+            elif hashlib.sha256(update.data).hexdigest() != update.digest.hash:
                 response.status.code = grpc.StatusCode.INVALID_ARGUMENT.value[0]
             else:
                 self.blobs[update.digest.hash] = update.data
