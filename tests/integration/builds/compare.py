@@ -5,9 +5,10 @@
 
 For each project the programs must agree on: the exit status; the state and key of each element; each
 artifact: files, public data, environment, variables, dependencies, whether it is a success and the error it
-records; warnings and errors that were told; and what commands about the artifacts answer and write.  Each
-uses caches of its own.  LEFT is the one that is right.  Known to differ, and not compared: permissions and
-times of what is linked to the cache, of checked-out sources, of logs and of the folder that is made.
+records; warnings and errors that were told; records of sources; and what commands about the artifacts answer
+and write.  Each uses caches of its own.  LEFT is the one that is right.  Known to differ, and not compared:
+permissions and times of what is linked to the cache, of checked-out sources, of logs and of the folder that
+is made; and that 2.8.1 records the source of a junction to a folder, though it is used where it is.
 
 A project over which LEFT fails with a bug is not compared: 2.8.1 does so where a file of one element lies
 over an empty directory of another.
@@ -120,6 +121,7 @@ class Program:
             found[f"state {name}"] = state
             found[f"key {name}"] = key
         found.update(self._artifacts())
+        found.update(self._sources())
         return found
 
     def answer(self, number: int, question: Sequence[str]) -> tuple[int, str, str]:
@@ -131,6 +133,16 @@ class Program:
             out = out.with_suffix(".tar")
         is_exact = question[0] == "artifact" and "--hardlinks" not in question
         return status, _neutral(shown), _tree(out, is_exact=is_exact)
+
+    def _sources(self) -> Iterator[tuple[str, object]]:
+        """The records of staged sources."""
+        top = self.folder / "cache" / "buildstream"
+        if (self._project / "below").exists():
+            return
+        for kind in ("elementsources", "source_protos"):
+            for path in (top / kind).rglob("*"):
+                if path.is_file():
+                    yield str(path.relative_to(top)), path.read_bytes()
 
     def _artifacts(self) -> Iterator[tuple[str, object]]:
         top = self.folder / "cache" / "buildstream" / "artifacts" / "refs"
