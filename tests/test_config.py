@@ -190,6 +190,14 @@ def test_project_override(tmp_path: Path) -> None:
             "fetch:\n  source: x",
             "user.conf [line 2 column 10]: Value of 'source' should be one of 'all, aliases,",
         ),
+        (
+            "build:\n  max-jobs: -1\n",
+            "user.conf [line 2 column 12]: Invalid value for 'max-jobs': it must be how many jobs one build",
+        ),
+        (
+            "build:\n  timeout: -5\n",
+            "user.conf [line 2 column 11]: Invalid value for 'timeout': it must be how many seconds a build",
+        ),
     ],
 )
 def test_wrong_values(tmp_path: Path, text: str, message: str) -> None:

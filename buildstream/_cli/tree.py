@@ -47,7 +47,11 @@ _COMMANDS = {
 @click.option("--fetchers", type=click.INT, help="How many downloads may run at once")
 @click.option("--builders", type=click.INT, help="How many builds may run at once")
 @click.option("--pushers", type=click.INT, help="How many uploads may run at once")
-@click.option("--max-jobs", type=click.INT, help="How many parallel jobs one build may use; 0 is automatic")
+@click.option(
+    "--max-jobs",
+    type=click.IntRange(min=0),
+    help="How many parallel jobs one build may use; 0 is automatic",
+)
 @click.option(
     "--jobserver",
     type=click.IntRange(min=0),

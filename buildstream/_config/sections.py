@@ -76,7 +76,7 @@ def build_config(node: MappingNode) -> BuildConfig:
     if dependencies.as_str() not in ("none", "run", "all"):
         raise invalid(dependencies, "Invalid value for 'dependencies'. Choose 'none', 'run', or 'all'.")
     return BuildConfig(
-        max_jobs=node.get_int("max-jobs"),
+        max_jobs=_limit(node, "max-jobs", "how many jobs one build may run", zero="what suits the machine"),
         jobserver=_limit(node, "jobserver", "how many jobs may run"),
         timeout_s=_limit(node, "timeout", "how many seconds a build may take"),
         retry_failed=node.get_bool("retry-failed"),
@@ -84,11 +84,11 @@ def build_config(node: MappingNode) -> BuildConfig:
     )
 
 
-def _limit(node: MappingNode, key: str, meaning: str) -> int:
-    """A number that is not negative; zero stands for no limit."""
+def _limit(node: MappingNode, key: str, meaning: str, *, zero: str = "no limit") -> int:
+    """A number that is not negative; zero stands for no limit, or what ZERO says."""
     value = node.get_int(key)
     if value < 0:
-        text = f"Invalid value for '{key}': it must be {meaning}, or 0 for no limit."
+        text = f"Invalid value for '{key}': it must be {meaning}, or 0 for {zero}."
         raise invalid(node.get_scalar(key), text)
     return value
 
