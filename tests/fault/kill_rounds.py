@@ -1,16 +1,18 @@
-"""Kills bst at random moments of a build, a check-out or a clean-up, looks at what is left, and goes on.
+"""Ends bst at random moments of a build, a check-out or a clean-up, looks at what is left, and goes on.
 
-    kill_rounds.py [--rounds N] [--first-seed N] [--command build|checkout|clean]
+    kill_rounds.py [--rounds N] [--first-seed N] [--command build|checkout|clean|many]
 
 To be run in the directory above `tests`, as `python -m tests.fault.kill_rounds`.
 A round of builds has a store of its own and may kill the build several times; the other
-commands are killed once a round.
+commands are killed once a round.  "many" is an import and check-outs of so many files that workers handle
+them, which are killed, interrupted or terminated.
 """
 
 import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -26,6 +28,7 @@ from tests.testutils.space import TestSpace
 
 TARGET = "all.bst"
 _MOST_KILLS = 3
+_MANY = 4000  # files
 _MOST_DELAY_S = 0.05  # after a line of output: the time that the shortest steps take
 
 
@@ -188,10 +191,65 @@ class CleanKillRounds:
         return Round(1, tuple(f"seed {seed}: {fault}" for fault in faults))
 
 
-ROUNDS: dict[str, type[KillRounds] | type[CheckoutKillRounds] | type[CleanKillRounds]] = {
+class ManyFilesKillRounds:
+    """Imports and check-outs of many files that are ended.
+
+    Args:
+        space: An empty space.
+    """
+
+    def __init__(self, space: TestSpace) -> None:
+        self._space = space
+        self._out = space.project_directory / "out"
+        space.project()
+        for number in range(_MANY):
+            space.write(f"files/many/d{number % 60}/f{number}", f"content {number}\n")
+        space.element(TARGET, "kind: import\nsources:\n- kind: local\n  path: files/many\n")
+        self._expected = _files(space.project_directory / "files" / "many")
+        started_s = time.monotonic()
+        space.bst("build", TARGET)
+        self._duration_s = time.monotonic() - started_s
+
+    def run(self, seed: int) -> Round:
+        """Ends one command at a moment that SEED decides, then repeats it."""
+        chance = random.Random(seed)
+        shutil.rmtree(self._out, ignore_errors=True)
+        checkout = ("artifact", "checkout", TARGET, "--force", "--directory", "out")
+        command = chance.choice([("build", TARGET), checkout, (*checkout, "--hardlinks")])
+        if command[0] == "build":
+            shutil.rmtree(self._space.cache_directory)
+        number = chance.choice([signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+        running = Background(self._space, *command)
+        if not running.has_ended(chance.uniform(0.0, self._duration_s)):
+            running.signal(number)
+        ended = running.end()
+        faults = [f"left behind {process}" for process in ended.leftovers]
+        # before the program is loaded, the interpreter has no other way to tell of an interrupt
+        if "Traceback" in ended.output and "START" in ended.output:
+            faults.append(ended.output)
+        if number != signal.SIGKILL and self._out.exists() and _files(self._out) != self._expected:
+            faults.append(f"half a check-out\n{ended.output}")
+        faults += self._look()
+        self._space.bst("build", TARGET)
+        self._space.bst(*checkout, *chance.choice([(), ("--hardlinks",)]))
+        faults += ["other files"] * (_files(self._out) != self._expected)
+        faults += self._look()
+        return Round(1, tuple(f"seed {seed}, {number.name} {' '.join(command)}: {fault}" for fault in faults))
+
+    def _look(self) -> list[str]:
+        scratch = self._space.directory / "scratch"
+        faults = find_faults(self._space.cache_directory, scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+        return faults
+
+
+ROUNDS: dict[
+    str, type[KillRounds] | type[CheckoutKillRounds] | type[CleanKillRounds] | type[ManyFilesKillRounds]
+] = {
     "build": KillRounds,
     "checkout": CheckoutKillRounds,
     "clean": CleanKillRounds,
+    "many": ManyFilesKillRounds,
 }
 
 

@@ -6,7 +6,7 @@ from tests.fault.kill_rounds import ROUNDS
 from tests.testutils.space import TestSpace
 
 
-@pytest.mark.parametrize(("command", "count"), [("build", 4), ("checkout", 4), ("clean", 3)])
+@pytest.mark.parametrize(("command", "count"), [("build", 4), ("checkout", 4), ("clean", 3), ("many", 3)])
 def test_killed_command_is_made_good_by_the_next(space: TestSpace, command: str, count: int) -> None:
     rounds = ROUNDS[command](space)
     assert [fault for seed in range(count) for fault in rounds.run(seed).faults] == []
