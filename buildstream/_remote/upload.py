@@ -137,14 +137,15 @@ def tree_blobs(cas: Cas, root: Digest) -> list[Digest]:
     Raises:
         CASError: A directory is missing or corrupt.
     """
-    found: dict[Digest, None] = {}
+    directories: dict[Digest, None] = {}
+    files: dict[Digest, None] = {}  # a file may be what a directory is
     waiting = [root]
     while waiting:
         digest = waiting.pop()
-        if digest in found:
+        if digest in directories:
             continue
-        found[digest] = None
+        directories[digest] = None
         directory = cas.read_directory(digest)
         waiting.extend(entry.digest for entry in directory.directories)
-        found.update((file.digest, None) for file in directory.files)
-    return list(found)
+        files.update((file.digest, None) for file in directory.files)
+    return list(directories | files)

@@ -134,6 +134,7 @@ def check(place: Place, trees: bytes, terms: Terms) -> None:
     objects = _Objects(place, terms)
     waiting = [Digest(*name) for name in fields_of(trees)]
     visited = set(waiting)
+    files: set[Digest] = set()  # a file may be what a directory is
     while waiting:
         name, size = waiting.pop()
         data = objects.read(name, size)
@@ -141,8 +142,8 @@ def check(place: Place, trees: bytes, terms: Terms) -> None:
             raise UnusualError
         directory = decode_directory(data)
         for _, digest, _, _ in directory.files:
-            if digest not in visited:
-                visited.add(digest)
+            if digest not in files:
+                files.add(digest)
                 if not objects.has(*digest):
                     raise UnusualError
         for _, digest in directory.directories:

@@ -8,6 +8,7 @@ by joining them.
 
 import os
 import re
+from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -167,12 +168,12 @@ def walk(place: Place, roots: bytes, optional: bytes) -> list[Field]:
     """
     found: dict[Digest, None] = {}
     for root in fields_of(roots):
-        _collect(place, Digest(*root), found, is_optional=False)
+        found.update(_collect(place, Digest(*root)))
     for root in fields_of(optional):
-        tree = dict.fromkeys(found)
-        if _collect(place, Digest(*root), tree, is_optional=True):
-            found = tree
-    found.pop(EMPTY_DIGEST, None)
+        with suppress(ValueError):
+            tree = _collect(place, Digest(*root))
+            if all(_has(place, digest) for digest in tree if digest not in found):
+                found.update(tree)
     return list(map(encode_digest_field, found))
 
 
@@ -183,37 +184,35 @@ def whole(place: Place, roots: bytes, index: AbsenceIndex) -> list[list[Field] |
     """
     found: list[list[Field] | None] = []
     for root in fields_of(roots):
-        tree: dict[Digest, None] = {}
-        try:
-            _collect(place, Digest(*root), tree, is_optional=False)
-        except ValueError:
-            tree.clear()
-        tree.pop(EMPTY_DIGEST, None)
-        is_whole = bool(tree) and index.are_listed(tree)
-        found.append(list(map(encode_digest_field, tree)) if is_whole else None)
+        tree: list[Field] | None = None
+        with suppress(ValueError):
+            digests = _collect(place, Digest(*root))
+            if index.are_listed(digests):
+                tree = list(map(encode_digest_field, digests))
+        found.append(tree)
     return found
 
 
-def _collect(place: Place, root: Digest, found: dict[Digest, None], *, is_optional: bool) -> bool:
-    """Adds what is in the tree ROOT to FOUND; False if it is optional, and not complete."""
+def _collect(place: Place, root: Digest) -> dict[Digest, None]:
+    """The directories and files of the tree ROOT.
+
+    Raises:
+        ValueError: A directory is missing, or is none.
+    """
+    directories: dict[Digest, None] = {}
+    files: dict[Digest, None] = {}  # a file may be what a directory is
     waiting = [root]
     while waiting:
         digest = waiting.pop()
-        if digest in found:
+        if digest in directories:
             continue
-        found[digest] = None
-        try:
-            directory = _directory(place, digest)
-        except ValueError:
-            if is_optional:
-                return False
-            raise
+        directories[digest] = None
+        directory = _directory(place, digest)
         waiting.extend(entry.digest for entry in directory.directories)
-        files = [file.digest for file in directory.files]
-        if is_optional and not all(_has(place, file) or file == EMPTY_DIGEST for file in files):
-            return False
-        found.update(dict.fromkeys(files))
-    return True
+        files.update((file.digest, None) for file in directory.files)
+    found = directories | files
+    found.pop(EMPTY_DIGEST, None)
+    return found
 
 
 def keep(

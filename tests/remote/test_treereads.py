@@ -284,6 +284,29 @@ def test_optional_trees_go_only_as_a_whole(cas: Cas, tmp_path: Path) -> None:
     assert encode_digest_field(digest_from_bytes(b"there")) in fields
 
 
+def test_a_file_may_be_what_a_directory_is(
+    server: CacheServer, remote: Remote, cas: Cas, tally: Tally, tmp_path: Path
+) -> None:
+    elsewhere = Cas(str(tmp_path / "elsewhere" / "cas"))
+    elsewhere.works_beside(10_000)
+    content = elsewhere.add_bytes(b"content")
+    below = TreeDirectory(files=(FileEntry("f", content),))
+    file = FileEntry("same", elsewhere.add_bytes(encode_directory(below)))
+    directory = DirectoryEntry("d", elsewhere.add_directory(below))
+    assert file.digest == directory.digest
+    middle = elsewhere.add_directory(TreeDirectory(directories=(directory,)))
+    root = elsewhere.add_directory(
+        TreeDirectory(files=(file,), directories=(DirectoryEntry("middle", middle),))
+    )
+    assert sorted(tree_blobs(elsewhere, root)) == sorted([content, file.digest, middle, root])
+    assert upload(remote, elsewhere, tally, root) == 4
+    read = fetch(remote, cas, tally, root)
+    assert read is not None or is_alone()
+    if read is not None:
+        assert cas.contains_tree(root)
+    elsewhere.close()
+
+
 def test_many_trees_are_looked_through_at_once(cas: Cas, tmp_path: Path) -> None:
     root = cas.import_directory(str(write_tree(tmp_path / "tree")))
     lacking = cas.add_directory(TreeDirectory(files=(FileEntry("f", digest_from_bytes(b"absent")),)))
