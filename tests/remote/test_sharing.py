@@ -170,6 +170,26 @@ def test_names_are_asked_for_ahead_once(server: CacheServer, remote: Remote) -> 
     assert len(uris) <= server.calls.count("FetchBlob") <= 2 * len(uris)
 
 
+@pytest.mark.parametrize("case", ["nothing is known", "one is known", "it fails"])
+def test_waiting_for_answers_ends_when_there_is_something_to_do(
+    server: CacheServer, remote: Remote, case: str
+) -> None:
+    """Not at its limit, which is far off."""
+    uris = [f"urn:test:{number}" for number in range(100)]
+    known = digest_from_bytes(b"known")
+    if case == "one is known":
+        server.blob_names[uris[0]] = DigestMessage(hash=known.hash, size_bytes=known.size)
+    elif case == "it fails":
+        server.fault = lambda name, request, context: context.abort(grpc.StatusCode.INTERNAL, "of the test")
+    remote.assets.settle(1e6)  # nothing was asked
+    remote.assets.expect_blobs(uris)
+    remote.assets.settle(1e6)
+    if case == "nothing is known":
+        assert all(map(remote.assets.is_known_missing, uris))
+    elif case == "one is known":
+        assert any(map(remote.assets.known_blob, uris))
+
+
 def test_what_could_not_be_asked_ahead_is_asked_when_it_is_needed(
     server: CacheServer, remote: Remote
 ) -> None:
