@@ -251,13 +251,16 @@ class Cas:
         pieces = [
             encoded[start : start + _WALKED_TOGETHER] for start in range(0, len(encoded), _WALKED_TOGETHER)
         ]
-        with ThreadPoolExecutor(_WALKERS) as threads:
+        threads = ThreadPoolExecutor(_WALKERS)
+        try:
             for piece, trees in zip(pieces, threads.map(workers.whole, map(b"".join, pieces)), strict=True):
                 for root, tree in zip(piece, trees or (), strict=False):
                     if tree is not None and self._walked_count < _MOST_WALKED:
                         self._walked[root] = tree
                         self._walked_count += len(tree)
                         self._trees.note_names(root)
+        finally:
+            threads.shutdown(cancel_futures=True)  # after an interrupt not all that is left is waited for
 
     def keep_batch(
         self, message: bytes, wanted: bytes, size_bytes: int, count: int, *, executable: bool
