@@ -123,7 +123,7 @@ class ArtifactSharing:
         """Looks through the artifacts of RECORDS, which are going to be queried and pushed, all together."""
         names = [artifact_name(r.element, r.keys.strict) for r in records if r.keys.strict is not None]
         artifacts = map(self.artifacts.load, names)
-        self.artifacts.cas.walk_ahead(
+        self.artifacts.cas.many.walk_ahead(
             [artifact.files for artifact in artifacts if artifact is not None and artifact.files is not None]
         )
 

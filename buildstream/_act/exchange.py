@@ -43,10 +43,10 @@ class Content:
 
     def encoded(self, cas: Cas) -> list[Field] | None:
         """Every blob, without any step for each here; None if that is not possible, or not worthwhile."""
-        if not cas.works_beside(_BLOBS_OF_A_TREE * len(self.trees)):
+        if not cas.many.works_beside(_BLOBS_OF_A_TREE * len(self.trees)):
             return None
         trees, optional = (b"".join(map(encode_digest_field, roots)) for roots in (self.trees, self.optional))
-        fields = cas.walk(trees, optional)
+        fields = cas.many.walk(trees, optional)
         if fields is None:
             return None
         single = [encode_digest_field(digest) for digest in self.single if digest != EMPTY_DIGEST]

@@ -42,6 +42,7 @@ class TreesRead:
     size_bytes: dict[Digest, int] = field(default_factory=dict)
 
     def add(self, root: Digest, blobs: int, size_bytes: int) -> None:
+        """Counts BLOBS of SIZE_BYTES for a tree."""
         self.blobs[root] = self.blobs.get(root, 0) + blobs
         self.size_bytes[root] = self.size_bytes.get(root, 0) + size_bytes
 
@@ -74,7 +75,7 @@ class TreeReads:
             CASError: The disk refuses.
         """
         trees = list(dict.fromkeys(roots))
-        if not self._cas.works_beside(len(trees) * _BLOBS_OF_A_TREE):
+        if not self._cas.many.works_beside(len(trees) * _BLOBS_OF_A_TREE):
             return None
         return _Transfer(self, downloader, cancellation, tally).fetch(trees)
 
@@ -114,7 +115,7 @@ class TreeReads:
 
         def attempt() -> list[Digest] | None:
             message = self._client.read_encoded(wanted, cancellation)
-            return self._cas.keep_batch(message, wanted, size_bytes, len(batch), executable=executable)
+            return self._cas.many.keep(message, wanted, size_bytes, len(batch), executable=executable)
 
         left = self._client.channel.retried(attempt, cancellation)
         return [Digest(*name) for name in fields_of(wanted)] if left is None else left
@@ -128,7 +129,7 @@ class TreeReads:
         """What the directories of LEVEL hold, piece by piece."""
         for start in range(0, len(level), _SCANNED_TOGETHER):
             piece = level[start : start + _SCANNED_TOGETHER]
-            yield piece, self._cas.scan(b"".join(piece))
+            yield piece, self._cas.many.scan(b"".join(piece))
 
 
 class _Transfer:
@@ -143,6 +144,7 @@ class _Transfer:
         self._tally = tally
 
     def fetch(self, roots: Sequence[Digest]) -> TreesRead | None:
+        """See `TreeReads.fetch`."""
         result = TreesRead()
         level = list(map(encode_digest_field, roots))
         owners = dict(zip(level, roots, strict=True))  # of directories

@@ -91,7 +91,7 @@ class Uploader:
 
     def _batch_of_fields(self, batch: Sequence[Field], size_bytes: int) -> None:
         encoded = b"".join(batch)
-        loaded = self._cas.send_batch(self._client.prefix, encoded, compresses=self._client.compresses)
+        loaded = self._cas.many.send(self._client.prefix, encoded, compresses=self._client.compresses)
         if loaded is None or loaded[2]:
             self._batch([Digest(*name) for name in fields_of(encoded)])
             return

@@ -150,7 +150,7 @@ class Storage:
             keep()
         self.use(digest)
 
-    # --- Many at once, in other processes: see `Cas.serve`
+    # --- Many at once, in other processes: see `ManyBlobs` of the store
 
     def find_all(self, message: bytes, count: int, instances: Iterable[str]) -> bytes | None:
         """The response to a FindMissingBlobsRequest for COUNT blobs; None if it has to be made here."""
@@ -193,7 +193,7 @@ class Storage:
         self, kind: str, message: bytes, count: int, instances: Iterable[str]
     ) -> tuple[object, bytes] | None:
         self.cas.note_uses_since(self.clock() - self._fresh_ns)
-        return self.cas.serve(kind, message, count, instances=instances, most_bytes=_MOST_BYTES)
+        return self.cas.many.serve(kind, message, count, instances=instances, most_bytes=_MOST_BYTES)
 
     def publish(self, descriptor: int, path: str, digest: Digest) -> None:
         """Makes a file that was written and hashed the blob DIGEST, for which space was taken.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._exceptions import CASError
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
-from .._model.tree import FileEntry, TreeDirectory, encode_digest_field
+from .._model.tree import FileEntry, TreeDirectory
 from .adopt import TreeAdopter
 from .batchwriter import Content
 from .capture import CaptureBase, capture_directory, capture_overlay, require_directory
@@ -18,6 +18,7 @@ from .extract import TreeExtractor
 from .flushing import Flusher, last_flush_ns
 from .frozen import FrozenDirectory
 from .layout import StoreLayout, storage_errors
+from .manyblobs import ManyBlobs
 from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
 from .placing import FilePlacer, Placement
@@ -30,16 +31,9 @@ from .usage import StoreLimits, StoreUsage
 from .verifiedtrees import VerifiedTrees
 
 if TYPE_CHECKING:
-    from .blobtrees import Field, Scanned
     from .blobworkers import StoredBatch
     from .check import StoreCheck
     from .incoming import IncomingBlob
-
-
-_BLOBS_OF_A_TREE = 16  # as how many blobs a tree counts before anybody has looked into it
-_WALKED_TOGETHER = 8  # trees
-_WALKERS = 4  # threads that wait for processes
-_MOST_WALKED = 500_000  # blobs that are kept in mind
 
 
 class Cas:
@@ -87,8 +81,7 @@ class Cas:
             self.read_directory,
             self._flusher.look_back,
         )
-        self._walked: dict[Field, list[Field]] = {}  # see `walk_ahead`
-        self._walked_count = 0
+        self.many = ManyBlobs(self._objects, self._trees, self._lock)
         # what trees give that are laid over each other, by them, bottom first
         self.merged_trees: dict[tuple[Digest, ...], Digest] = {}
         self.staged_trees = StagedTreesCache()
@@ -213,95 +206,6 @@ class Cas:
             other processes: see `read_bytes`.
         """
         return self._objects.load_batch(prefix, wanted, compresses=compresses)
-
-    # --- Whole trees, by other processes: see `blobtrees`
-
-    def works_beside(self, count: int) -> bool:
-        """Whether other processes do what is to be done with COUNT more blobs."""
-        workers = self._objects.blob_workers
-        return workers is not None and not self._objects.has_seen_corruption and workers.are_worthwhile(count)
-
-    def scan(self, directories: bytes) -> "Scanned | None":
-        """What the directories, encoded digests, hold that is not in the store; None if it can't be told."""
-        workers = self._objects.blob_workers
-        return None if workers is None else workers.scan(directories)
-
-    def walk(self, roots: bytes, optional: bytes) -> "list[Field] | None":
-        """The encoded digests of what is in trees; None if it can't be told.
-
-        Of the trees OPTIONAL only those that are complete.
-        """
-        walked = None if optional else self._walked.pop(roots, None)
-        if walked is not None:
-            return walked
-        workers = self._objects.blob_workers
-        return None if workers is None else workers.walk(roots, optional)
-
-    def walk_ahead(self, roots: Sequence[Digest]) -> None:
-        """Finds out at once what `contains_tree` and `walk` are soon to be asked about many trees.
-
-        Looks at the names of files alone, as after `verify_on_use`.
-        """
-        from concurrent.futures import ThreadPoolExecutor
-
-        workers = self._objects.blob_workers
-        if workers is None or not self.works_beside(_BLOBS_OF_A_TREE * len(roots)):
-            return
-        encoded = [encode_digest_field(root) for root in dict.fromkeys(roots)]
-        pieces = [
-            encoded[start : start + _WALKED_TOGETHER] for start in range(0, len(encoded), _WALKED_TOGETHER)
-        ]
-        threads = ThreadPoolExecutor(_WALKERS)
-        try:
-            for piece, trees in zip(pieces, threads.map(workers.whole, map(b"".join, pieces)), strict=True):
-                for root, tree in zip(piece, trees or (), strict=False):
-                    if tree is not None and self._walked_count < _MOST_WALKED:
-                        self._walked[root] = tree
-                        self._walked_count += len(tree)
-                        self._trees.note_names(root)
-        finally:
-            threads.shutdown(cancel_futures=True)  # after an interrupt not all that is left is waited for
-
-    def keep_batch(
-        self, message: bytes, wanted: bytes, size_bytes: int, count: int, *, executable: bool
-    ) -> list[Digest] | None:
-        """As `store_batch`; WANTED are COUNT encoded digests, of SIZE_BYTES together.
-
-        Gives those that were not stored, for whatever reason; None if it is not known of any.
-
-        Raises:
-            CASError: `cache-too-full`.
-        """
-        return self._objects.keep(message, wanted, size_bytes, count, executable=executable)
-
-    def send_batch(
-        self, prefix: bytes, wanted: bytes, *, compresses: bool
-    ) -> tuple[bytes, bytes, list[Digest]] | None:
-        """As `load_batch`; WANTED are encoded digests. The second of three is what a server answers to it."""
-        workers = self._objects.blob_workers
-        return None if workers is None else workers.send(prefix, wanted, compresses=compresses)
-
-    def serve(
-        self, kind: str, message: bytes, count: int, *, instances: Iterable[str], most_bytes: int
-    ) -> tuple[object, bytes] | None:
-        """What another process answers to a request that a server got; see `blobserving`.
-
-        Args:
-            kind: What is asked: find, take or give.
-            message: The encoded request.
-            count: Of the blobs in it, more or less.
-            instances: The names of the server.
-            most_bytes: Contents of a blob, and of a response.
-
-        Returns:
-            What it tells, and the response; None if it is not that plain, or failed, or there are no other
-            processes.
-        """
-        from .blobserving import Terms
-
-        names = [name.encode() for name in instances]
-        terms = Terms(names, self._objects.protected_since_ns, self._lock.path, most_bytes)
-        return self._objects.serve(kind, message, terms, count)
 
     def note_stored(self, size_bytes: int) -> None:
         """Counts blobs in `stored_bytes` of the calling thread that another one has stored for it."""

@@ -333,7 +333,7 @@ class ObjectStore:
     def keep(
         self, message: bytes, wanted: bytes, size_bytes: int, count: int, *, executable: bool
     ) -> list[Digest] | None:
-        """See `Cas.keep_batch`."""
+        """See `ManyBlobs.keep`."""
         if self.blob_workers is None:
             return None
         self._usage.charge(size_bytes, self._layout.incoming)

@@ -37,7 +37,7 @@ FILES = 100  # of a directory
 def cas(tmp_path: Path) -> Iterator[Cas]:
     """A store that has processes from now on."""
     cas = Cas(str(tmp_path / "here" / "cas"))
-    cas.works_beside(10_000)
+    cas.many.works_beside(10_000)
     yield cas
     cas.close()
 
@@ -218,7 +218,7 @@ def test_a_tree_without_end_is_refused(server: CacheServer, remote: Remote, cas:
 
 
 def upload(remote: Remote, cas: Cas, tally: Tally, root: Digest) -> int:
-    fields = cas.walk(encode_digest_field(root), b"")
+    fields = cas.many.walk(encode_digest_field(root), b"")
     assert fields is not None
     return Uploader(remote.cas, cas, Cancellation(), tally, remote.suspects).push_fields(fields)
 
@@ -277,7 +277,9 @@ def test_optional_trees_go_only_as_a_whole(cas: Cas, tmp_path: Path) -> None:
     root = cas.import_directory(str(write_tree(tmp_path / "tree")))
     other = cas.add_directory(TreeDirectory(files=(FileEntry("f", digest_from_bytes(b"absent")),)))
     complete = cas.add_directory(TreeDirectory(files=(FileEntry("f", cas.add_bytes(b"there")),)))
-    fields = cas.walk(encode_digest_field(root), encode_digest_field(other) + encode_digest_field(complete))
+    fields = cas.many.walk(
+        encode_digest_field(root), encode_digest_field(other) + encode_digest_field(complete)
+    )
     assert fields is not None
     assert encode_digest_field(other) not in fields
     assert encode_digest_field(complete) in fields
@@ -288,7 +290,7 @@ def test_a_file_may_be_what_a_directory_is(
     server: CacheServer, remote: Remote, cas: Cas, tally: Tally, tmp_path: Path
 ) -> None:
     elsewhere = Cas(str(tmp_path / "elsewhere" / "cas"))
-    elsewhere.works_beside(10_000)
+    elsewhere.many.works_beside(10_000)
     content = elsewhere.add_bytes(b"content")
     below = TreeDirectory(files=(FileEntry("f", content),))
     file = FileEntry("same", elsewhere.add_bytes(encode_directory(below)))
@@ -312,8 +314,8 @@ def test_many_trees_are_looked_through_at_once(cas: Cas, tmp_path: Path) -> None
     lacking = cas.add_directory(TreeDirectory(files=(FileEntry("f", digest_from_bytes(b"absent")),)))
     absent = digest_from_bytes(b"no directory")
     cas.verify_on_use()
-    cas.walk_ahead([root, lacking, absent])
+    cas.many.walk_ahead([root, lacking, absent])
     assert [cas.contains_tree(tree) for tree in (root, lacking, absent)] == [True, False, False]
-    fields = cas.walk(encode_digest_field(root), b"")
+    fields = cas.many.walk(encode_digest_field(root), b"")
     assert fields is not None
     assert set(fields) == {encode_digest_field(blob) for blob in set(tree_blobs(cas, root)) - {EMPTY_DIGEST}}
