@@ -23,6 +23,7 @@ from .artifacttargets import load_artifact_targets
 from .destination import check_directory, check_tarball
 from .loading import element_names, load_names, query
 from .missing import pull_missing
+from .termination import ending_by_exception, raising_when_ended
 
 if TYPE_CHECKING:
     from .._sandbox.local import LocalSandbox
@@ -149,22 +150,24 @@ def _destination(options: CheckoutOptions) -> Iterator[None]:
             check_tarball(options.tar, force=options.force)
         yield
         return
-    is_new = check_directory(options.directory, force=options.force)
-    try:
-        yield
-    except BaseException:
-        if is_new:
-            from shutil import rmtree
+    with ending_by_exception():
+        is_new = check_directory(options.directory, force=options.force)
+        try:
+            yield
+        except BaseException:
+            if is_new:
+                from shutil import rmtree
 
-            rmtree(options.directory, ignore_errors=True)
-        raise
+                rmtree(options.directory, ignore_errors=True)
+            raise
 
 
 def _write(app: App, sandbox: "LocalSandbox", options: CheckoutOptions, label: ElementLabel) -> None:
     digest = app.services.tree_digest(sandbox.get_virtual_directory())
     if options.tar is None:
         assert options.directory is not None, "there is a destination"
-        with app.messenger.activity(f"Checking out files in '{options.directory}'", element=label):
+        activity = app.messenger.activity(f"Checking out files in '{options.directory}'", element=label)
+        with raising_when_ended(), activity:
             export_directory(
                 app.cas, digest, options.directory, hardlinks=options.hardlinks, force=options.force
             )

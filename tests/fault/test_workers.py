@@ -40,7 +40,10 @@ def test_signal_while_many_files_are_stored(space: TestSpace, number: signal.Sig
     assert set(space.states("many.bst").values()) == {"cached"}
 
 
-@pytest.mark.parametrize(("number", "option"), [(signal.SIGINT, "--hardlinks"), (signal.SIGKILL, "--force")])
+@pytest.mark.parametrize(
+    ("number", "option"),
+    [(signal.SIGINT, "--hardlinks"), (signal.SIGTERM, "--hardlinks"), (signal.SIGKILL, "--force")],
+)
 def test_signal_while_many_files_are_checked_out(
     space: TestSpace, number: signal.Signals, option: str
 ) -> None:
