@@ -147,6 +147,17 @@ class ArtifactExchange:
             RemoteError: REMOTE fails.
             CASError: The disk refuses.
         """
+        try:
+            return self._fetch_group(operation, remote, digests, with_buildtrees=with_buildtrees)
+        except RemoteError as error:
+            if error.failure in (Failure.TRANSIENT, Failure.TIMEOUT):
+                # it is left alone now, so that the jobs of the group do not learn why
+                operation.note_failure(f"Could not pull from remote {remote.url}", error)
+            raise
+
+    def _fetch_group(
+        self, operation: Exchange, remote: Remote, digests: Mapping[str, Digest], *, with_buildtrees: bool
+    ) -> dict[str, Fetched]:
         text = f"Pulling data for {len(digests)} artifacts <- {remote.url}"
         stored_bytes = self._cas.stored_bytes
         with operation.report.counted(text) as tally:

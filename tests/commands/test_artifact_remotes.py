@@ -263,6 +263,18 @@ def test_a_remote_that_fails_is_left_for_the_next(remotes: Remotes, method: str,
     assert "Pulled artifact" in result.stderr
 
 
+def test_a_remote_that_goes_away_while_artifacts_are_pulled_together_is_named(remotes: Remotes) -> None:
+    space = remotes.space
+    server, url = remotes.start()
+    remotes.use(FAST % url)
+    space.bst("build", "hello.bst", "plain.bst")
+    remotes.forget()
+    server.fault = fail(grpc.StatusCode.UNAVAILABLE, "BatchReadBlobs")
+    result = space.bst("build", "hello.bst", "plain.bst")
+    assert 1 <= logs(result, f"WARNING Could not pull from remote {url}: UNAVAILABLE: of the test") <= 4
+    assert space.states("hello.bst", "plain.bst")["hello.bst"] == "cached"
+
+
 def test_when_every_remote_fails_the_build_goes_on(remotes: Remotes) -> None:
     """One remote answers nothing, one is not there: everything is built, and each is named once."""
     space = remotes.space
