@@ -177,8 +177,10 @@ class Channel:
                     retries, reached = 0, progress()
                 self._has_answered = self._has_answered or not nobody_listens(error)
                 if not self.policy.allows(error, retries, is_first=not self._has_answered):
-                    self._note_failure(error)
-                    raise
+                    noted = self._noted(error)
+                    if noted is error:
+                        raise
+                    raise noted from error
                 delay_s = self.policy.delay_before(retries, self.effects.random())
                 retries += 1
                 self.effects.pause(cancellation.event, delay_s)
@@ -192,11 +194,15 @@ class Channel:
         if self.effects.now_s() < self._left_alone_until_s:
             raise RemoteError(f"It failed a moment ago: {self._last_error}", Failure.LEFT_ALONE)
 
-    def _note_failure(self, error: RemoteError) -> None:
+    def _noted(self, error: RemoteError) -> RemoteError:
+        """ERROR, after which the remote may be left alone; of calls that fail together one tells why."""
         if error.failure in (Failure.TRANSIENT, Failure.TIMEOUT) and error.status != "CANCELLED":
             with self._lock:
+                if self.effects.now_s() < self._left_alone_until_s:
+                    return RemoteError(f"It failed a moment ago: {self._last_error}", Failure.LEFT_ALONE)
                 self._last_error = str(error)
                 self._left_alone_until_s = self.effects.now_s() + _LEFT_ALONE_S
+        return error
 
 
 def _options(keepalive_time_s: int | None) -> list[tuple[str, object]]:
