@@ -5,7 +5,7 @@ hand: loading the protocol buffer library costs more time than most commands
 take, and a plain encoder needs about a microsecond an entry.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, repeat
 from operator import itemgetter
@@ -180,6 +180,22 @@ def decode_directory(data: bytes) -> TreeDirectory:
         subtree_read_only,
         mtime_ns,
     )
+
+
+def tree_digests(root: Digest, read: Callable[[Digest], TreeDirectory]) -> dict[Digest, None]:
+    """All directories and files of the tree ROOT, each once, directories first; READ gives a directory."""
+    directories: dict[Digest, None] = {}
+    files: dict[Digest, None] = {}  # a file may be what a directory is
+    waiting = [root]
+    while waiting:
+        digest = waiting.pop()
+        if digest in directories:
+            continue
+        directories[digest] = None
+        directory = read(digest)
+        waiting.extend(entry.digest for entry in directory.directories)
+        files.update((file.digest, None) for file in directory.files)
+    return directories | files
 
 
 def _digests(columns: Columns) -> Iterator[Digest]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 from .._model.digest import EMPTY_DIGEST, Digest
-from .._model.tree import encode_digest_field
+from .._model.tree import encode_digest_field, tree_digests
 from .._store.blobtrees import Field, fields_of
 from .._store.cas import Cas
 from .batches import BATCH_BYTES, batches, field_batches, is_streamed
@@ -137,15 +137,4 @@ def tree_blobs(cas: Cas, root: Digest) -> list[Digest]:
     Raises:
         CASError: A directory is missing or corrupt.
     """
-    directories: dict[Digest, None] = {}
-    files: dict[Digest, None] = {}  # a file may be what a directory is
-    waiting = [root]
-    while waiting:
-        digest = waiting.pop()
-        if digest in directories:
-            continue
-        directories[digest] = None
-        directory = cas.read_directory(digest)
-        waiting.extend(entry.digest for entry in directory.directories)
-        files.update((file.digest, None) for file in directory.files)
-    return list(directories | files)
+    return list(tree_digests(root, cas.read_directory))

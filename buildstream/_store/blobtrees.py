@@ -9,11 +9,12 @@ by joining them.
 import os
 import re
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
 from .._model.digest import EMPTY_DIGEST, Digest
-from .._model.tree import TreeDirectory, decode_directory, encode_digest_field
+from .._model.tree import TreeDirectory, decode_directory, encode_digest_field, tree_digests
 from .._model.wire import read_varint
 from .blobworker import BlobName, Place, Window, content_of, load, store
 from .presence import AbsenceIndex
@@ -199,18 +200,7 @@ def _collect(place: Place, root: Digest) -> dict[Digest, None]:
     Raises:
         ValueError: A directory is missing, or is none.
     """
-    directories: dict[Digest, None] = {}
-    files: dict[Digest, None] = {}  # a file may be what a directory is
-    waiting = [root]
-    while waiting:
-        digest = waiting.pop()
-        if digest in directories:
-            continue
-        directories[digest] = None
-        directory = _directory(place, digest)
-        waiting.extend(entry.digest for entry in directory.directories)
-        files.update((file.digest, None) for file in directory.files)
-    found = directories | files
+    found = tree_digests(root, partial(_directory, place))
     found.pop(EMPTY_DIGEST, None)
     return found
 

@@ -247,27 +247,28 @@ def _compose(project: Project, number: int) -> None:
     config: dict[str, object] = {}
     if project.likely(0.5):
         config["integrate"] = project.likely(0.5)
-    if project.likely(0.5):
+    config.update(_selection(project, 0.5, 0.5))
+    needs = [need for need in _dependencies(project, 5) if isinstance(need, str)]
+    project.write(f"c{number}.bst", {"kind": "compose", "build-depends": needs, "config": config})
+
+
+def _selection(project: Project, included: float, excluded: float) -> dict[str, object]:
+    """What `compose` and `filter` choose files by; how likely it names domains to include and to exclude."""
+    config: dict[str, object] = {}
+    if project.likely(included):
         config["include"] = project.few(list(_DOMAINS), 3)
-    if project.likely(0.5):
+    if project.likely(excluded):
         config["exclude"] = project.few(list(_DOMAINS), 3)
     if project.likely(0.4):
         config["include-orphans"] = project.likely(0.5)
-    needs = [need for need in _dependencies(project, 5) if isinstance(need, str)]
-    project.write(f"c{number}.bst", {"kind": "compose", "build-depends": needs, "config": config})
+    return config
 
 
 def _filter(project: Project, number: int) -> None:
     goals = [name for name in project.names if project.kinds[name] in ("manual", "import", "compose")]
     if not goals:
         return
-    config: dict[str, object] = {}
-    if project.likely(0.6):
-        config["include"] = project.few(list(_DOMAINS), 3)
-    if project.likely(0.4):
-        config["exclude"] = project.few(list(_DOMAINS), 3)
-    if project.likely(0.4):
-        config["include-orphans"] = project.likely(0.5)
+    config = _selection(project, 0.6, 0.4)
     if project.likely(0.4):
         config["pass-integration"] = True
     goal = project.chance.choice(goals)
