@@ -120,14 +120,6 @@ class Workers:
         finally:
             self._lock.release()
 
-    def prepare(self) -> None:
-        """Has them started, as they are about to be borrowed: that takes time beside the caller."""
-        if sys.executable and self._lock.acquire(blocking=False):
-            try:
-                self._start()
-            finally:
-                self._lock.release()
-
     def close(self) -> None:
         """Ends them."""
         with self._lock:
