@@ -277,14 +277,17 @@ class Messenger:
             yield
 
     @contextmanager
-    def job(self, *, action: str, element: ElementSource | None, log_path: str | None) -> Iterator[None]:
+    def job(
+        self, *, action: str, element: ElementSource | None, log_path: str | None, is_short: bool = False
+    ) -> Iterator[None]:
         """Makes this thread run a job: its messages name ELEMENT and ACTION and are logged at LOG_PATH.
 
         ELEMENT may be a function, asked at each message, as the key may become
         known in the middle of a job.  LOG_PATH None means that the job has no log.
+        The log of a job that IS_SHORT is written at its end.
         Raises OSError if the log can't be opened.
         """
-        log = self._open_log(log_path) if log_path is not None else None
+        log = self._open_log(log_path, is_short=is_short) if log_path is not None else None
         outer = self._context.job
         self._context.job = _Job(action, element, log)
         try:
@@ -325,8 +328,14 @@ class Messenger:
         finally:
             self._context.silence_depth -= is_silent
 
-    def _open_log(self, path: str) -> TaskLog:
-        log = TaskLog(path, version=self._version, key_length=self._key_length, created_s=self._clock())
+    def _open_log(self, path: str, *, is_short: bool) -> TaskLog:
+        log = TaskLog(
+            path,
+            version=self._version,
+            key_length=self._key_length,
+            created_s=self._clock(),
+            is_short=is_short,
+        )
         self._open_logs.add(log)
         return log
 

@@ -3,6 +3,7 @@
 import os
 import time
 from contextlib import suppress
+from functools import lru_cache
 from typing import IO
 
 from ._model.message import ElementLabel, Message, MessageType
@@ -27,7 +28,13 @@ def format_duration(elapsed_s: float | None) -> str:
 
 def format_date(seconds: float) -> str:
     """Weekday, date and time of SECONDS since the epoch, in local time."""
-    return time.strftime("%A, %d-%m-%Y at %H:%M:%S", time.localtime(seconds))
+    return local_time("%A, %d-%m-%Y at %H:%M:%S", int(seconds))
+
+
+@lru_cache(16)  # jobs begin by the hundred in a second
+def local_time(template: str, seconds: int) -> str:
+    """SECONDS since the epoch in local time, after a TEMPLATE of strftime."""
+    return time.strftime(template, time.localtime(seconds))
 
 
 def indent_lines(text: str, columns: int = 4) -> str:
@@ -45,18 +52,24 @@ class TaskLog:
     the next one of another kind.
     """
 
-    def __init__(self, path: str, *, version: str, key_length: int, created_s: float) -> None:
-        """Opens PATH, making its directories, and writes the first line; raises OSError."""
+    def __init__(
+        self, path: str, *, version: str, key_length: int, created_s: float, is_short: bool = False
+    ) -> None:
+        """Opens PATH, making its directories, and writes the first line; raises OSError.
+
+        If it IS_SHORT, all messages are written at the end, or when somebody asks for the file.
+        """
         self.path = path
         self._descriptor = _open(path)
         self._file: IO[bytes] | None = None  # the same once more, if somebody asks for it
         self._key_length = key_length
+        self._is_short = is_short
         self._waiting = [f"BuildStream {version} - {format_date(created_s)}\n"]
 
     def write_message(self, message: Message) -> None:
         """Appends MESSAGE, with the name and key of the element that it is about."""
         self._waiting.append(format_task_message(message, self._key_length))
-        if message.kind is not MessageType.STATUS:
+        if message.kind is not MessageType.STATUS and not self._is_short:
             self._flush()
 
     def write_status(self, element: ElementLabel, text: str) -> None:
@@ -99,7 +112,11 @@ def _open(path: str) -> int:
     try:
         return os.open(path, flags, 0o666)
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        directory = os.path.dirname(path)
+        try:
+            os.mkdir(directory)  # most often only that of the element is missing
+        except OSError:
+            os.makedirs(directory, exist_ok=True)
         return os.open(path, flags, 0o666)
 
 

@@ -18,6 +18,7 @@ from .._remote.upload import tree_blobs
 from .artifacts import ArtifactCache
 from .exchange import Content, Exchange, Surroundings, exchange
 from .pullgroups import Fetched, PullGroups
+from .transferreport import TransferReport
 
 _SETTLE_S = 0.25
 _URI_PREFIX = "urn:fdc:buildstream.build:2020:artifact:"
@@ -113,6 +114,14 @@ class ArtifactExchange:
             self._artifacts.store_pulled(subject.ref, fetched.data, fetched.artifact)
             return fetched.artifact
 
+        if self.is_known_missing(remotes, subject.ref):
+            # of a thousand elements most may be: what an exchange needs takes longer than to say so
+            report = TransferReport(self._surroundings.messenger, self._surroundings.effects, subject.label)
+            Exchange.tell_missing(report, remotes, subject.what)
+            for remote in remotes.indexes:
+                remote.assets.forget(uri)
+            self._groups.forget(subject.ref)
+            return None
         with exchange(self._surroundings, remotes, subject.what, subject.label) as operation:
             digest = operation.look_up(lambda remote: remote.assets.fetch_blob([uri], operation.cancellation))
             if digest is None:

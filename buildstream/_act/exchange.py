@@ -108,6 +108,13 @@ class Exchange:
 
     # from remotes
 
+    @staticmethod
+    def tell_missing(report: TransferReport, remotes: CacheRemotes, what: str) -> None:
+        """Tells what `look_up` does where it is known already that no index knows the name."""
+        for remote in remotes.indexes:
+            report.send(MessageType.STATUS, f"Pulling {what} <- {remote.url}")
+            report.send(MessageType.INFO, _missing_text("Remote", remote, what))
+
     def look_up(self, ask: Callable[[Remote], Digest | None], *, service: str = "Remote") -> Digest | None:
         """What the first index that knows the name says; None if no index does."""
         for remote in self.remotes.indexes:
@@ -119,7 +126,7 @@ class Exchange:
                 continue
             if digest is not None:
                 return digest
-            self.report.send(MessageType.INFO, f"{service} ({remote.url}) does not have {self.what} cached")
+            self.report.send(MessageType.INFO, _missing_text(service, remote, self.what))
         return None
 
     def downloader(self, remote: Remote, tally: Tally) -> Downloader:
@@ -222,6 +229,10 @@ class Exchange:
             is_new = True
             self.report.send(MessageType.INFO, f"Pushed {self.what} -> {remote.url}")
         return is_new
+
+
+def _missing_text(service: str, remote: Remote, what: str) -> str:
+    return f"{service} ({remote.url}) does not have {what} cached"
 
 
 @contextmanager

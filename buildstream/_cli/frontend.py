@@ -128,6 +128,10 @@ class FrontEnd:
         """The block in which somebody else uses the terminal."""
         return self._console.hold()
 
+    def gather(self) -> AbstractContextManager[None]:
+        """A short block, at the end of which what is told in it is shown."""
+        return self._console.gather()
+
     def ask_on_interrupt(self) -> "Decision":
         """What to do after ^C."""
         from .._schedule.scheduler import Decision

@@ -33,6 +33,7 @@ def make_scheduler(app: App, queues: Sequence[Queue], order: Sequence[ResolvedEl
             log_directory=settings.log_directory,
             ask_on_failure=app.ui.ask_on_failure if is_asking and app.ui.asks_on_failure else None,
             hold_display=app.ui.hold,
+            gather_display=app.ui.gather,
             ask_on_interrupt=app.ui.ask_on_interrupt if is_asking else None,
         ),
         app.messenger,

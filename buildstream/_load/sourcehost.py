@@ -81,7 +81,8 @@ class SourceHost(BasePluginHost):
     @property
     def mirror_directory(self) -> str:
         directory = os.path.join(self.project.settings.source_directory, self.kind)
-        os.makedirs(directory, exist_ok=True)
+        if not os.path.isdir(directory):  # it is most often: each source asks
+            os.makedirs(directory, exist_ok=True)
         return directory
 
     # capturing

@@ -1,16 +1,32 @@
-"""The index of one remote: which blob or directory a URI stands for (Remote Asset API)."""
+"""The index of one remote: which blob or directory a URI stands for (Remote Asset API).
+
+Messages are put together and taken apart by hand: the library for that takes longer to import than it takes
+to find out that a remote has nothing.
+"""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .._dataclass import dataclass
 from .._model.digest import Digest
+from .._model.tree import encode_digest_field
+from .._model.wire import fields, text_field
 from .channel import Channel
-from .errors import NOT_FOUND, OK, Failure, RemoteError, status_name
-from .lookahead import LookAhead
+from .errors import NOT_FOUND, OK, Failure, RemoteError, error_from_status, status_name
+from .lookahead import Known, LookAhead
 from .retry import Cancellation
 
-if TYPE_CHECKING:
-    from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import Digest as DigestMessage
+_FETCH = "/build.bazel.remote.asset.v1.Fetch"
+_PUSH = "/build.bazel.remote.asset.v1.Push"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A FetchBlobResponse or FetchDirectoryResponse."""
+
+    code: int  # of the status in it
+    uri: str  # that was found
+    digest: Digest
 
 
 class AssetClient:
@@ -21,14 +37,14 @@ class AssetClient:
     """
 
     def __init__(self, channel: Channel) -> None:
-        from .._protos.build.bazel.remote.asset.v1 import remote_asset_pb2
-        from .._protos.build.bazel.remote.asset.v1.remote_asset_pb2_grpc import FetchStub, PushStub
-
         self._channel = channel
-        self._protos = remote_asset_pb2
-        self._fetch = FetchStub(channel.stub_channel)
-        self._push = PushStub(channel.stub_channel)
-        self._ahead = LookAhead(self._start_fetch_blob, self._blob_of_call)
+        method = channel.stub_channel.unary_unary
+        self._fetch_blob = method(f"{_FETCH}/FetchBlob")
+        self._fetch_directory = method(f"{_FETCH}/FetchDirectory")
+        self._push_blob = method(f"{_PUSH}/PushBlob")
+        self._push_directory = method(f"{_PUSH}/PushDirectory")
+        self._instance = text_field(1, channel.instance_name)  # what all requests begin with
+        self._ahead = LookAhead(self._start_fetch_blob, self._known_of_call)
 
     def check(self, cancellation: Cancellation, *, push: bool) -> None:
         """Finds out whether the server offers the service, by a request that names nothing.
@@ -36,16 +52,13 @@ class AssetClient:
         Raises:
             RemoteError: It does not, or can't be reached; the text says which.
         """
-        name = self._channel.instance_name
-        request: object = self._protos.FetchBlobRequest(instance_name=name)
-        self._probe(self._fetch.FetchBlob, request, "Fetch", cancellation)
+        self._probe(self._fetch_blob, "Fetch", cancellation)
         if push:
-            request = self._protos.PushBlobRequest(instance_name=name)
-            self._probe(self._push.PushBlob, request, "Push", cancellation)
+            self._probe(self._push_blob, "Push", cancellation)
 
-    def _probe(self, method: object, request: object, service: str, cancellation: Cancellation) -> None:
+    def _probe(self, method: object, service: str, cancellation: Cancellation) -> None:
         try:
-            self._channel.call(method, request, cancellation)
+            self._channel.call(method, self._instance, cancellation)
         except RemoteError as error:
             if error.status == "INVALID_ARGUMENT":
                 return
@@ -72,9 +85,8 @@ class AssetClient:
         known = self._ahead.take(uris[0], cancellation) if len(uris) == 1 else None
         if known is not None:
             return known[0]
-        request = self._protos.FetchBlobRequest(instance_name=self._channel.instance_name, uris=uris)
-        answer = self._ask("FetchBlob", self._fetch.FetchBlob, request, cancellation)
-        return None if answer is None else _checked(answer.blob_digest)
+        answer = self._ask("FetchBlob", self._fetch_blob, self._question(uris), cancellation)
+        return None if answer is None else _checked(answer.digest)
 
     def expect_blobs(self, uris: Iterable[str]) -> None:
         """Tells that each of URIS will be asked for by itself, so that the answers may be here by then."""
@@ -88,24 +100,36 @@ class AssetClient:
         """Whether `fetch_blob` of URI will give None, without a call."""
         return self._ahead.is_missing(uri)
 
+    def forget(self, uri: str) -> None:
+        """Tells that what is known of URI was used: whoever needs it again asks."""
+        self._ahead.forget(uri)
+
     def known_blob(self, uri: str) -> Digest | None:
         """What `fetch_blob` of URI will give without a call; None if it is not known, or missing."""
         return self._ahead.peek(uri)
 
-    def _start_fetch_blob(self, uri: str) -> Any:
-        request = self._protos.FetchBlobRequest(instance_name=self._channel.instance_name, uris=[uri])
-        return self._channel.start(self._fetch.FetchBlob, request)
+    def _start_fetch_blob(self, uris: Sequence[str]) -> Any:
+        return self._channel.start(self._fetch_blob, self._question(uris))
 
-    def _blob_of_call(self, call: Any) -> Digest | None:
+    def _question(self, uris: Sequence[str]) -> bytes:
+        """A FetchBlobRequest or FetchDirectoryRequest."""
+        return self._instance + b"".join([text_field(4, uri) for uri in uris])
+
+    def _known_of_call(self, uris: Sequence[str], call: Any) -> Known | None:
         if self._channel.is_not_found(call):
             return None
         try:
-            answer = _known("FetchBlob", self._channel.result_of(call))
+            answer = _known("FetchBlob", _decoded(self._channel.result_of(call)))
         except RemoteError as error:
             if error.failure is Failure.MISSING:
                 return None
             raise
-        return None if answer is None else _checked(answer.blob_digest)
+        if answer is None:
+            return None
+        uri = uris[0] if len(uris) == 1 else answer.uri
+        if uri not in uris:
+            raise RemoteError("The server does not say which of several names it knows", Failure.REFUSED)
+        return uri, _checked(answer.digest)
 
     def fetch_directory(self, uris: Sequence[str], cancellation: Cancellation) -> Digest | None:
         """The directory that the first known of URIS stands for, None if the server knows none.
@@ -113,13 +137,14 @@ class AssetClient:
         Raises:
             RemoteError: It does not tell.
         """
-        request = self._protos.FetchDirectoryRequest(instance_name=self._channel.instance_name, uris=uris)
-        answer = self._ask("FetchDirectory", self._fetch.FetchDirectory, request, cancellation)
-        return None if answer is None else _checked(answer.root_directory_digest)
+        answer = self._ask("FetchDirectory", self._fetch_directory, self._question(uris), cancellation)
+        return None if answer is None else _checked(answer.digest)
 
-    def _ask(self, name: str, method: object, request: object, cancellation: Cancellation) -> Any:
+    def _ask(self, name: str, method: object, request: bytes, cancellation: Cancellation) -> _Answer | None:
         try:
-            answer = self._channel.call(method, request, cancellation)
+            answer = self._channel.retried(
+                lambda: _decoded(self._channel.call_once(method, request, cancellation)), cancellation
+            )
         except RemoteError as error:
             if error.failure is Failure.MISSING:
                 return None
@@ -142,13 +167,10 @@ class AssetClient:
         Raises:
             RemoteError: The server does not do it.
         """
-        request = self._protos.PushBlobRequest(instance_name=self._channel.instance_name, uris=uris)
-        _fill(request.blob_digest, digest)
-        for blob in blobs:
-            _fill(request.references_blobs.add(), blob)
-        for directory in directories:
-            _fill(request.references_directories.add(), directory)
-        self._tell("PushBlob", self._push.PushBlob, request, cancellation)
+        request = [self._statement(uris, digest)]
+        request += [b"\x32" + encode_digest_field(blob)[1:] for blob in blobs]
+        request += [b"\x3a" + encode_digest_field(directory)[1:] for directory in directories]
+        self._tell("PushBlob", self._push_blob, b"".join(request), cancellation)
 
     def push_directory(self, uris: Sequence[str], digest: Digest, cancellation: Cancellation) -> None:
         """Makes URIS stand for a directory.
@@ -156,37 +178,66 @@ class AssetClient:
         Raises:
             RemoteError: The server does not do it.
         """
-        request = self._protos.PushDirectoryRequest(instance_name=self._channel.instance_name, uris=uris)
-        _fill(request.root_directory_digest, digest)
-        self._tell("PushDirectory", self._push.PushDirectory, request, cancellation)
+        self._tell("PushDirectory", self._push_directory, self._statement(uris, digest), cancellation)
 
-    def _tell(self, name: str, method: object, request: object, cancellation: Cancellation) -> None:
+    def _statement(self, uris: Sequence[str], digest: Digest) -> bytes:
+        """A PushBlobRequest or PushDirectoryRequest."""
+        names = b"".join([text_field(2, uri) for uri in uris])
+        return self._instance + names + b"\x2a" + encode_digest_field(digest)[1:]
+
+    def _tell(self, name: str, method: object, request: bytes, cancellation: Cancellation) -> None:
         try:
             self._channel.call(method, request, cancellation)
         except RemoteError as error:
             raise _prefixed(name, error) from error
 
 
-def _known(name: str, answer: Any) -> Any:
+def _known(name: str, answer: _Answer) -> _Answer | None:
     """ANSWER, or None if it says that nothing is known."""
-    code = answer.status.code
-    if code == NOT_FOUND:
+    if answer.code == NOT_FOUND:
         return None
-    if code != OK:
-        raise RemoteError(f"{name} failed with response status {status_name(code)}", Failure.REFUSED)
+    if answer.code != OK:
+        raise RemoteError(f"{name} failed with response status {status_name(answer.code)}", Failure.REFUSED)
     return answer
+
+
+def _decoded(message: bytes) -> _Answer:
+    """The answer in MESSAGE.
+
+    Raises:
+        RemoteError: It is damaged; trying again may help.
+    """
+    code, uri, name, size = OK, "", "", 0
+    try:
+        for number, value in fields(message):
+            if isinstance(value, int):
+                continue
+            if number == 1:
+                code = _number(value, 1)
+            elif number == 2:
+                uri = value.decode()
+            elif number == 5:
+                size = _number(value, 2)
+                name = b"".join(
+                    text for tag, text in fields(value) if tag == 1 and isinstance(text, bytes)
+                ).decode()
+    except (ValueError, IndexError) as error:
+        raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
+    return _Answer(code, uri, Digest(name, size if size < 1 << 63 else -1))
+
+
+def _number(message: bytes, wanted: int) -> int:
+    """The integer field WANTED of MESSAGE; 0 if there is none."""
+    return next(
+        (value for number, value in fields(message) if number == wanted and isinstance(value, int)), 0
+    )
 
 
 def _prefixed(name: str, error: RemoteError) -> RemoteError:
     return RemoteError(f"{name} failed with status {error}", error.failure, status=error.status)
 
 
-def _fill(message: "DigestMessage", digest: Digest) -> None:
-    message.hash, message.size_bytes = digest.hash, digest.size
-
-
-def _checked(message: "DigestMessage") -> Digest:
-    digest = Digest(message.hash, message.size_bytes)
+def _checked(digest: Digest) -> Digest:
     if not digest.is_well_formed():
         raise RemoteError("The server gave a digest that is no SHA-256", Failure.CORRUPT)
     return digest

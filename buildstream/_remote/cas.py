@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .._model.digest import Digest
 from .._model.tree import encode_digest_field
+from .._model.wire import text_field
 from .._store.blobtrees import Field, fields_of, split_fields
 from .._zstd import compressed
 from .capabilities import StorageCapabilities
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _DIGESTS_PER_REQUEST = 10_000  # some 80 bytes each
 _OVERHEAD_BYTES = 100  # of a blob in a batch: digest, status, framing
 _ALREADY_EXISTS = 6
+_ZSTD = 1  # of the compressors
 _SERVICE = "build.bazel.remote.execution.v2.ContentAddressableStorage"
 _ACCEPTS_ZSTD = b"\x1a\x01\x01"  # field acceptable_compressors of a BatchReadBlobsRequest
 
@@ -48,24 +50,25 @@ class CasClient:
     def __init__(
         self, channel: Channel, capabilities: StorageCapabilities, *, compresses: bool | None = None
     ) -> None:
-        from .._protos.build.bazel.remote.execution.v2 import remote_execution_pb2
-
         self.channel = channel
         self.capabilities = capabilities
-        self._protos = remote_execution_pb2
-        self._zstd = remote_execution_pb2.Compressor.ZSTD
         # as they are on the wire: for many small blobs, messages cost more than what they are about
         self._batch_read = channel.stub_channel.unary_unary(f"/{_SERVICE}/BatchReadBlobs")
         self._find_missing = channel.stub_channel.unary_unary(f"/{_SERVICE}/FindMissingBlobs")
         self._batch_update = channel.stub_channel.unary_unary(f"/{_SERVICE}/BatchUpdateBlobs")
         # what requests begin with: the field instance_name is the first of all
-        self.prefix = remote_execution_pb2.BatchReadBlobsRequest(
-            instance_name=channel.instance_name
-        ).SerializeToString()
+        self.prefix = text_field(1, channel.instance_name)
         is_compressing = not channel.is_local if compresses is None else compresses
         self._reads_zstd = is_compressing and capabilities.reads_zstd
         self._updates_zstd = is_compressing and capabilities.updates_zstd
         self.streams = StreamClient(channel, compresses=is_compressing and capabilities.streams_zstd)
+
+    @property
+    def _protos(self) -> Any:
+        """Messages as classes, which many transfers do without."""
+        from .._protos.build.bazel.remote.execution.v2 import remote_execution_pb2
+
+        return remote_execution_pb2
 
     @property
     def largest_in_batch(self) -> int:
@@ -146,7 +149,7 @@ class CasClient:
             wanted.discard(digest)
             code = response.status.code
             if code == OK:
-                if response.compressor == self._zstd:
+                if response.compressor == _ZSTD:
                     yield Blob(digest, decompressed(response.data, digest.size))
                 else:
                     yield Blob(digest, response.data)
@@ -171,7 +174,7 @@ class CasClient:
             if self._updates_zstd and len(data) >= WORTH_COMPRESSING_BYTES:
                 smaller = compressed(data)
                 if len(smaller) < len(data):
-                    part.data, part.compressor = smaller, self._zstd
+                    part.data, part.compressor = smaller, _ZSTD
 
         self.write_message(request.SerializeToString(), [digest for digest, _ in blobs], cancellation)
 
@@ -206,7 +209,8 @@ class CasClient:
         self.channel.retried(attempt, cancellation)
 
     def _message(self, digest: Digest) -> "DigestMessage":
-        return self._protos.Digest(hash=digest.hash, size_bytes=digest.size)
+        message: DigestMessage = self._protos.Digest(hash=digest.hash, size_bytes=digest.size)
+        return message
 
 
 def _digest(message: "DigestMessage") -> Digest:

@@ -4,7 +4,8 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from .._model.digest import Digest
 from .channel import Channel
@@ -102,14 +103,21 @@ class StreamClient:
     """
 
     def __init__(self, channel: Channel, *, compresses: bool) -> None:
-        from .._protos.google.bytestream import bytestream_pb2
-        from .._protos.google.bytestream.bytestream_pb2_grpc import ByteStreamStub
-
         self._channel = channel
         self._compresses = compresses
-        self._protos = bytestream_pb2
-        self._stub = ByteStreamStub(channel.stub_channel)
         self._prefix = f"{channel.instance_name}/" if channel.instance_name else ""
+
+    @cached_property
+    def _protos(self) -> Any:
+        from .._protos.google.bytestream import bytestream_pb2
+
+        return bytestream_pb2
+
+    @cached_property
+    def _stub(self) -> Any:
+        from .._protos.google.bytestream.bytestream_pb2_grpc import ByteStreamStub
+
+        return ByteStreamStub(self._channel.stub_channel)
 
     def read(
         self,

@@ -12,6 +12,7 @@ from .._exceptions import BstError, JobTerminated, SandboxError
 from .._messenger import Messenger
 from .._model.message import MessageType
 from .._plan.record import ElementRecord
+from .._tasklog import local_time
 from .queue import Queue, SkipJob
 
 
@@ -54,16 +55,16 @@ class Job:
     started_s: float = 0.0  # on the session clock; 0: not yet
     has_expired: bool = False  # it was ended because it took too long
 
-    def run(self) -> JobResult:
-        """Does the work once; never raises."""
+    def run(self, *, is_quick: bool = False) -> JobResult:
+        """Does the work once, which waits for nothing if it IS_QUICK; never raises."""
         self.tries += 1
         self.log_path = self._make_log_path()
         self.started_s = self.messenger.now_s()
         watch = self.queue.watch
         if watch is None:
-            return self._run_observed()
+            return self._run_observed(is_quick=is_quick)
         watch.started(self)
-        result = self._run_observed()
+        result = self._run_observed(is_quick=is_quick)
         watch.finished(self, result)
         return result
 
@@ -79,12 +80,15 @@ class Job:
             self.has_expired = True
             self.control.terminate()
 
-    def _run_observed(self) -> JobResult:
+    def _run_observed(self, *, is_quick: bool) -> JobResult:
         try:
             with (
                 self.current.running(self.control),
                 self.messenger.job(
-                    action=self.queue.action, element=lambda: self.record.label, log_path=self.log_path
+                    action=self.queue.action,
+                    element=lambda: self.record.label,
+                    log_path=self.log_path,
+                    is_short=is_quick,
                 ),
             ):
                 return self._run_logged()
@@ -161,6 +165,6 @@ class Job:
 
     def _make_log_path(self) -> str:
         element = self.record.element
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.clock()))
+        stamp = local_time("%Y%m%d-%H%M%S", int(self.clock()))
         name = f"{self.messenger.brief(self.record.label.key)}-{self.queue.action.lower()}.{stamp}.log"
         return os.path.join(self.log_directory, element.project_name, element.plugin.normal_name, name)

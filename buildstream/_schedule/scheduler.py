@@ -66,6 +66,8 @@ class SchedulerSettings:
     ask_on_interrupt: Callable[[], Decision] | None = None
     # the block in which somebody else uses the terminal
     hold_display: Callable[[], AbstractContextManager[None]] = nullcontext
+    # the block at the end of which what it tells is shown, all at once
+    gather_display: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(slots=True)
@@ -228,7 +230,9 @@ class Scheduler:
     def _run_quick(self, job: Job) -> None:
         """Runs JOB here: to wake a thread and then this one again would take longer than the job."""
         if job.queue.is_quick(job.record):  # still, whatever others have done meanwhile
-            self._job_done(job, job.run())
+            with self.settings.gather_display():
+                result = job.run(is_quick=True)
+            self._job_done(job, result)
         else:
             self._crew.do(job.run, partial(self._announce, job))
 

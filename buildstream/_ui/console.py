@@ -60,6 +60,7 @@ class Console:
         self._pending: list[str] = []
         self._status: Callable[[], SessionStatus | None] | None = None  # while a session runs
         self._hold_depth = 0
+        self._gather_depth = 0
         self._progress_drawn_s = 0.0
         self._failures: dict[str, Message] = {}
         self._is_broken = False
@@ -79,7 +80,7 @@ class Console:
             if not self._is_shown(message):
                 return
             self._append(self._renderer.render(message), lambda: self._plain_renderer.render(message))
-            if is_failure or not (self._throttled and self._status is not None):
+            if is_failure or not (self._gather_depth or (self._throttled and self._status is not None)):
                 self._flush()
 
     def show_heading(self, heading: "SessionHeading", element_format: str) -> None:
@@ -165,6 +166,19 @@ class Console:
             with self._lock:
                 self._hold_depth -= 1
                 self._flush()
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """A short block: what is told in it is shown at its end, all at once."""
+        with self._lock:
+            self._gather_depth += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._gather_depth -= 1
+                if self._pending and not (self._throttled and self._status is not None):
+                    self._flush()
 
     def _is_shown(self, message: Message) -> bool:
         if message.kind is MessageType.STATUS:

@@ -157,17 +157,36 @@ def test_a_transfer_that_is_given_up_while_it_waits_ends(
         assert not first.result(LIMIT_S)
 
 
-def test_names_are_asked_for_ahead_once(server: CacheServer, remote: Remote) -> None:
-    known = digest_from_bytes(b"known")
+@pytest.mark.parametrize("every", [1, 7, 100, 1000])
+@pytest.mark.parametrize("manner", ["plain", "names nothing", "one name at a time"])
+def test_names_are_asked_for_ahead(server: CacheServer, remote: Remote, every: int, manner: str) -> None:
+    """Whichever of them are known, and whatever the server does with questions about several."""
     uris = [f"urn:test:{number}" for number in range(300)]
-    server.blob_names[uris[7]] = DigestMessage(hash=known.hash, size_bytes=known.size)
+    known = {uri: digest_from_bytes(uri.encode()) for uri in uris[every - 1 :: every]}
+    server.blob_names.update(
+        (uri, DigestMessage(hash=digest.hash, size_bytes=digest.size)) for uri, digest in known.items()
+    )
+    server.names_what_it_found = manner != "names nothing"
+
+    def refuse(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "FetchBlob" and len(request.uris) > 1:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "one at a time")
+
+    if manner == "one name at a time":
+        server.fault = refuse
+    remote.assets.expect_blobs(uris)
+    answers = {uri: remote.assets.fetch_blob([uri], Cancellation()) for uri in uris}
+    assert answers == {uri: known.get(uri) for uri in uris}
+
+
+def test_many_names_that_are_not_known_are_few_questions(server: CacheServer, remote: Remote) -> None:
+    uris = [f"urn:test:{number}" for number in range(1000)]
     server.calls.clear()
     remote.assets.expect_blobs(uris)
-    answers = [remote.assets.fetch_blob([uri], Cancellation()) for uri in uris]
-    assert [uri for uri, answer in zip(uris, answers, strict=True) if answer] == [uris[7]]
-    assert answers[7] == known
-    # at most the first ones were faster than those who ask ahead
-    assert len(uris) <= server.calls.count("FetchBlob") <= 2 * len(uris)
+    remote.assets.settle(1e6)
+    assert all(map(remote.assets.is_known_missing, uris))
+    assert [remote.assets.fetch_blob([uri], Cancellation()) for uri in uris] == [None] * 1000
+    assert server.calls.count("FetchBlob") <= 80
 
 
 @pytest.mark.parametrize("case", ["nothing is known", "one is known", "it fails"])

@@ -49,6 +49,7 @@ class CacheServer(
         self.requests: dict[str, list[Any]] = {}
         self.metadata: dict[str, str] = {}
         self.fault: Fault = lambda name, request, context: None
+        self.names_what_it_found = True  # which of several names an answer is about
         self.corrupt: Callable[[str, bytes], bytes] = lambda hash_, data: data
         self.refused: set[str] = set()
         self.batch_limit_bytes = 0
@@ -172,13 +173,12 @@ class CacheServer(
             "root_directory_digest",
         )
 
-    @staticmethod
-    def _fetch(request: Any, context: Any, names: dict[str, Any], response: Any, field: str) -> Any:
+    def _fetch(self, request: Any, context: Any, names: dict[str, Any], response: Any, field: str) -> Any:
         if not request.uris:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no URI")
         for uri in request.uris:
             if uri in names:
-                return response(uri=uri, **{field: names[uri]})
+                return response(uri=uri if self.names_what_it_found else "", **{field: names[uri]})
         return context.abort(grpc.StatusCode.NOT_FOUND, "not known")
 
     def PushBlob(self, request: Any, context: Any) -> Any:

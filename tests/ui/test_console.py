@@ -40,6 +40,22 @@ def test_visibility(options: LogOptions, hidden: set[MessageType]) -> None:
     assert shown == set(MessageType) - hidden
 
 
+def test_gathered_lines_are_shown_together_but_failures_at_once() -> None:
+    stream = io.StringIO()
+    console = Console(stream, make_options(), colors=False)
+    with console.gather():
+        console.handle(Message(MessageType.INFO, "one"))
+        assert not stream.getvalue()
+        console.handle(Message(MessageType.FAIL, "two"))
+        assert stream.getvalue() == "INFO   one\nFAILUREtwo\n"
+        console.handle(Message(MessageType.INFO, "three"))
+        console.handle(Message(MessageType.INFO, "four"))
+        assert "three" not in stream.getvalue()
+    assert stream.getvalue().endswith("INFO   three\nINFO   four\n")
+    console.handle(Message(MessageType.INFO, "five"))
+    assert stream.getvalue().endswith("five\n")
+
+
 def test_throttled_lines_wait_for_the_tick_or_a_failure() -> None:
     stream, log_file = io.StringIO(), io.StringIO()
     console = Console(stream, make_options(), colors=True, log_file=log_file, throttled=True)
