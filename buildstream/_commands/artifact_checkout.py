@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, BinaryIO
 
 from .._act.recorded import RecordedArtifact, staged_recorded_sandbox
@@ -20,10 +20,10 @@ from .._utils_atomic import save_file_atomic
 from .app import App
 from .artifactpulls import pull_named
 from .artifacttargets import load_artifact_targets
-from .destination import check_directory, check_tarball
+from .destination import destination
 from .loading import element_names, load_names, query
 from .missing import pull_missing
-from .termination import ending_by_exception, raising_when_ended
+from .termination import raising_when_ended
 
 if TYPE_CHECKING:
     from .._sandbox.local import LocalSandbox
@@ -141,25 +141,13 @@ def _staging_errors() -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _destination(options: CheckoutOptions) -> Iterator[None]:
-    """Makes sure that the destination can be written; a failed check-out leaves no new directory behind."""
-    if options.directory is None:
-        assert options.tar is not None, "there is a destination"
-        if options.tar != "-":
-            check_tarball(options.tar, force=options.force)
-        yield
-        return
-    with ending_by_exception():
-        is_new = check_directory(options.directory, force=options.force)
-        try:
-            yield
-        except BaseException:
-            if is_new:
-                from shutil import rmtree
-
-                rmtree(options.directory, ignore_errors=True)
-            raise
+def _destination(options: CheckoutOptions) -> AbstractContextManager[None]:
+    if options.directory is not None:
+        return destination(options.directory, is_tarball=False, force=options.force)
+    assert options.tar is not None, "there is a destination"
+    if options.tar == "-":
+        return nullcontext()
+    return destination(options.tar, is_tarball=True, force=options.force)
 
 
 def _write(app: App, sandbox: "LocalSandbox", options: CheckoutOptions, label: ElementLabel) -> None:

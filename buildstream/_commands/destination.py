@@ -1,8 +1,34 @@
 """Checks of where something is going to be written, before any work is done (command specification 2.9)."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .._exceptions import StreamError
+from .termination import ending_by_exception
+
+
+@contextmanager
+def destination(path: str, *, is_tarball: bool, force: bool) -> Iterator[None]:
+    """Makes sure that PATH can be written; a command that fails leaves no new directory there.
+
+    Raises:
+        StreamError: It can't be written, or there is something, without FORCE.
+    """
+    if is_tarball:
+        check_tarball(path, force=force)
+        yield
+        return
+    with ending_by_exception():
+        is_new = check_directory(path, force=force)
+        try:
+            yield
+        except BaseException:
+            if is_new:
+                from shutil import rmtree
+
+                rmtree(path, ignore_errors=True)
+            raise
 
 
 def check_directory(path: str, *, force: bool) -> bool:

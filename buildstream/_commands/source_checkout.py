@@ -8,7 +8,7 @@ from .._dataclass import dataclass
 from .._exceptions import AppError, BstError, ImplError, PipelineError, StreamError
 from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement
-from .._load.targets import classify
+from .._load.targets import Targets, classify
 from .._model.message import MessageType
 from .._plan.record import ElementRecord, SourceState
 from .._plan.selection import except_elements, select
@@ -17,9 +17,10 @@ from .._store.checkout import export_directory, export_tar
 from ..utils import BST_ARBITRARY_TIMESTAMP, save_file_atomic
 from .app import App
 from .buildscripts import MAIN_SCRIPT, build_script, main_script, script_name
-from .destination import check_directory, check_tarball
+from .destination import destination
 from .loading import LoadedTargets, check_resolved, element_names, load_names, query_sources
 from .missing import fetch_missing
+from .termination import raising_when_ended
 
 if TYPE_CHECKING:
     from ..storage import Directory
@@ -49,14 +50,20 @@ def checkout_sources(
         StreamError: The destination can't be written, or a source can't be fetched.
         PipelineError: A source has no ref, or is not there as the user has quit fetching.
     """
-    check = check_tarball if options.is_tar else check_directory
     targets = classify([target], accepts_artifacts=False)
-    check(options.location, force=options.force)
+    with destination(options.location, is_tarball=options.is_tar, force=options.force):
+        _check_out(app, targets, deps, excepted, options)
+    app.messenger.send(MessageType.INFO, f"Checked out sources to '{options.location}'")
+
+
+def _check_out(
+    app: App, targets: Targets, deps: str, excepted: Sequence[str], options: SourceCheckoutOptions
+) -> None:
     loader = app.open_project()
     names, _ = element_names(app, loader, targets)
     assert loader is not None, "element_names() complains where there is no project"
     if not names:
-        raise AppError(f"No elements matched: {target}")
+        raise AppError(f"No elements matched: {', '.join(targets.element_globs)}")
     loaded = load_names(app, loader, names[:1], excepted=excepted)
     selected = except_elements(loaded.targets, select(loaded.targets, deps), loaded.excepted)
     app.connect(loaded.projects, sources=True)
@@ -72,7 +79,6 @@ def checkout_sources(
         raise StreamError(
             f"Error while writing sources: '{error}'", detail=error.detail, reason=error.reason
         ) from error
-    app.messenger.send(MessageType.INFO, f"Checked out sources to '{options.location}'")
 
 
 def _check_present(app: App, records: Sequence[ElementRecord]) -> None:
@@ -147,7 +153,8 @@ def _write(app: App, tree: CasDirectory, options: SourceCheckoutOptions) -> None
         with save_file_atomic(os.path.abspath(options.location), "wb") as file:
             export_tar(app.cas, tree._digest(), file, compression=options.compression, prefix="")
         return
-    export_directory(app.cas, tree._digest(), options.location, force=options.force)
+    with raising_when_ended():
+        export_directory(app.cas, tree._digest(), options.location, force=options.force)
     for path in tree.list_relative_paths():
         target = os.path.join(options.location, path)
         if os.path.isfile(target) and not os.path.islink(target):

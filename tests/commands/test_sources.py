@@ -141,6 +141,18 @@ def test_checkout_as_tarball(remote: TestSpace, tmp_path: Path) -> None:
         assert archive.getnames() == ["build", "build/d0", "build/d0/file"]
 
 
+@pytest.mark.parametrize("name", ["absent.bst", "unpinned.bst", "gone.bst"])
+def test_failed_checkout_leaves_no_new_directory(remote: TestSpace, name: str) -> None:
+    source = "kind: import\nsources:\n- kind: tar\n  url: up:{}\n"
+    remote.element("unpinned.bst", source.format("package.tar"))
+    remote.element("gone.bst", source.format("gone.tar") + f"  ref: {'0' * 64}\n")
+    remote.bst("source", "checkout", name, expect=255)
+    assert not (remote.project_directory / "source-checkout").exists()
+    kept = remote.write("kept/file", "mine\n").parent
+    remote.bst("source", "checkout", name, "--force", "--directory", str(kept), expect=255)
+    assert (kept / "file").read_text() == "mine\n"
+
+
 def test_build_scripts_run(space: TestSpace) -> None:
     space.project()
     space.write("src/file", "content\n")
