@@ -233,16 +233,24 @@ class Launcher:
 
     def _kill_all(self) -> None:
         """Kills all that was started, also what has left its process group; returns when it is gone."""
-        while True:
+        while has_children():  # else there is no need to look at every process of the machine
             for pid in descendants(os.getpid())[1:]:
                 send_signal(pid, signal.SIGKILL)
-            try:
+            with contextlib.suppress(ChildProcessError):
                 os.waitpid(-1, 0)
-            except ChildProcessError:
-                return
 
 
 # --- processes ---
+
+
+def has_children() -> bool:
+    """Whether there is a process to wait for; those that have ended are reaped."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def child_pid_from_report(report: bytes) -> int | None:
