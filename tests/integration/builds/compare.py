@@ -56,6 +56,14 @@ _TOOLS = (
     "pwd",
     "test",
     "[",
+    "stat",
+    "uniq",
+    "wc",
+    "tar",
+    "cut",
+    "gzip",
+    "sed",
+    "mkfifo",
 )
 _LINE = re.compile(
     r"^\[[^]]*\]\[[^]]*\]\[ *(?P<subject>[^]]*?) *\] (?P<kind>WARNING|FAILURE|ERROR|BUG) *(?P<text>.*)$"

@@ -64,6 +64,10 @@ class Project:
         public: dict[str, object] = {}
         if self.likely(0.5):
             public["integration-commands"] = [f"mkdir -p /var/log; echo '{self.path()}' >> /var/log/list"]
+        if self.likely(0.3):
+            public["integration-commands"] = [
+                self.chance.choice(_INTEGRATION).format(self.path(), self.path()) for _ in range(2)
+            ]
         if self.likely(0.5):
             public["overlap-whitelist"] = self.chance.choice(
                 (["**"], ["/usr/**"], ["%{bindir}/*"], ["/etc/[ab]"])
@@ -183,6 +187,25 @@ def _dependencies(project: Project, most: int = 3) -> list[object]:
     return names
 
 
+_STATUS = "%n %F %a %u %g %h %s %Y"
+_INTEGRATION = (  # what changes files of dependencies, where that is allowed
+    "if [ -f '/{0}' ]; then echo more >> '/{0}'; fi",
+    "if [ -f '/{0}' ]; then chmod 755 '/{0}'; fi",
+    "if [ -f '/{0}' ]; then ln '/{0}' '/{1}'; fi",
+    "if [ -f '/{0}' ]; then mv '/{0}' '/{1}'; fi",
+    "if [ -f '/{0}' ]; then cp -p '/{0}' '/{1}'; fi",
+    "if [ -f '/{0}' ]; then sed -i 's/1/one/' '/{0}'; fi",
+    "rm -rf '/{0}'",
+    "rm -rf '/{0}'; mkdir -p '/{0}'; echo in > '/{0}/it'",
+    "rm -rf /etc; ln -s usr/etc /etc; mkdir -p /usr/etc",
+    "mkdir -p /var /usr/share/doc; mv /usr/share/doc /var/doc; ln -s ../../var/doc /usr/share/doc",
+    "if [ -d /srv ]; then mv /srv /moved.srv; mkdir /srv; echo again > /srv/again; fi",
+    "mkdir -p /etc; echo new > /etc/new; chmod 600 /etc/new; ln -s new /etc/newer",
+    "mkfifo /etc/pipe; mkdir -p /run/x; echo 1 > /run/x/pid; echo 1 > /tmp/left",
+    "find /etc /srv /opt -type f -exec touch -d '2005-05-05' {{}} +",
+    "find /usr/share /srv /opt -type f -exec gzip -f {{}} +",
+)
+
 _COMMANDS = (
     "mkdir -p 'R/{0}'",
     "mkdir -p \"$(dirname 'R/{0}')\"; echo {1} > 'R/{0}'",
@@ -203,6 +226,14 @@ _COMMANDS = (
     "if [ -d '/{2}' ]; then mv '/{2}' /moved || true; fi; mkdir -p R",
     "mkdir -p R; cat '/{2}' > R/content || true",
     "mkdir -p R; env | sort > R/environment",
+    "mkdir -p R; find / -xdev ! -type d ! -newermt 2012-01-01 -exec stat -c '{3}' {{}} + | sort > R/stats",
+    "mkdir -p R/etc; find / -xdev -type f -printf '%i\\n' | sort | uniq -d | wc -l > R/etc/linked",
+    "mkdir -p R; tar -cf R/t /usr /etc || true; tar -tvf R/t | cut -c 1 | sort | uniq -c > R/types; rm R/t",
+    'mkdir -p R; for f in /etc/* /srv/*; do [ -L "$f" ] || [ ! -w "$f" ] || echo "$f"; done > R/writable',
+    "mkdir -p R; gzip -c '/{2}' > R/packed || true; gzip '/{2}' 2> R/said || true",
+    "mkdir -p R; cp -a /etc R/etc.copy; cp -al R/etc.copy R/etc.links; ln '/{2}' R/hard || true",
+    "mkdir -p R; cp -p '/{2}' R/kept || true; stat -c '%a %s %Y %h' R/kept > R/kept.stat || true",
+    *(f"mkdir -p R; {command} || true" for command in _INTEGRATION),
 )
 
 
@@ -211,7 +242,7 @@ def _commands(project: Project, most: int) -> list[str]:
     for _ in range(project.chance.randint(0, most)):
         text = project.chance.choice(_COMMANDS)
         root = project.chance.choice(("%{install-root}", "%{install-root}", "."))
-        text = text.format(project.path(), project.chance.randint(0, 99), project.path())
+        text = text.format(project.path(), project.chance.randint(0, 99), project.path(), _STATUS)
         commands.append(
             text.replace("%odd", "odd")
             .replace("-dash", "dash")
