@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Builds projects that are made up from seeds with two bst programs, and compares all that they made.
 
-    compare.py [--seeds FIRST COUNT] [--elements N] [--questions N] [--scratch FOLDER] [--keep] LEFT RIGHT
+    compare.py [--seeds FIRST COUNT] [--elements N] [--questions N] [--scratch FOLDER] [--keep]
+               [--casd PROGRAM] LEFT RIGHT
 
 For each project the programs must agree on: the exit status; the state and key of each element; each
 artifact: files, public data, environment, variables, dependencies, whether it is a success and the error it
@@ -9,6 +10,9 @@ records; warnings and errors that were told; records of sources; and what comman
 and write.  Each uses caches of its own.  LEFT is the one that is right.  Known to differ, and not compared:
 permissions and times of what is linked to the cache, of checked-out sources, of logs and of the folder that
 is made; and that 2.8.1 records the source of a junction to a folder, though it is used where it is.
+
+With --casd each program pushes to a buildbox-casd of its own; then each forgets some or all of what it has
+and pulls from the one that the other has filled.  They must pull, fetch, build and push the same.
 
 A project over which LEFT fails with a bug is not compared: 2.8.1 does so where a file of one element lies
 over an empty directory of another.
@@ -19,6 +23,7 @@ Exit status: 0 if they agree on everything.
 import argparse
 import difflib
 import hashlib
+import json
 import os
 import random
 import re
@@ -29,10 +34,12 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from buildstream._act.artifacts import ArtifactCache
 from tests.integration.builds.randomproject import change, write_project
+from tests.integration.remotes.exchange import casd
 from tests.testutils.hostbase import make_host_base
 
 _TOOLS = (
@@ -68,6 +75,8 @@ _TOOLS = (
 _LINE = re.compile(
     r"^\[[^]]*\]\[[^]]*\]\[ *(?P<subject>[^]]*?) *\] (?P<kind>WARNING|FAILURE|ERROR|BUG) *(?P<text>.*)$"
 )
+_JOB = re.compile(r"^\[[^]]*\]\[[^]]*\]\[ *(?P<subject>[^]]*?) *\] (?P<kind>SUCCESS|SKIPPED) *(?P<text>.*)$")
+_STATE = re.compile(r" *(cached|failed|waiting|buildable|fetch needed) [0-9a-f]{64} ")
 
 _FORMATS = (
     "%{name} %{state} %{full-key} %{artifact-cas-digest}",
@@ -82,11 +91,14 @@ _LOG_TAIL = "Printing the last"
 
 
 class Program:
-    """A bst with caches of its own below FOLDER."""
+    """A bst with caches of its own below FOLDER, shared through the server at REMOTE if there is one."""
 
-    def __init__(self, command: str, folder: Path, project: Path, seed: int) -> None:
+    def __init__(self, command: str, folder: Path, project: Path, seed: int, remote: str = "") -> None:
         folder.mkdir(parents=True)
         self.folder = folder
+        self._seed = seed
+        self._is_sharing = bool(remote)
+        self._configuration = folder / "buildstream.conf"
         self._command = [
             command,
             "--no-colors",
@@ -96,13 +108,28 @@ class Program:
             "--builders",
             "2",
         ]
-        if seed % 3 == 0:
-            configuration = folder / "buildstream.conf"
-            configuration.write_text("cache: {cache-buildtrees: always}\n", encoding="utf-8")
-            self._command += ["--config", str(configuration)]
+        self.configure(remote)
+        self._command += ["--config", str(self._configuration)]
         self._project = project
         homes = {"HOME": folder, "XDG_CACHE_HOME": folder / "cache", "XDG_CONFIG_HOME": folder / "config"}
         self._environment = {**os.environ, **{name: str(path) for name, path in homes.items()}}
+
+    def configure(self, remote: str) -> None:
+        """Has it share with the server at REMOTE, or with nobody if that is empty."""
+        text = "cache: {cache-buildtrees: always}\n" if self._seed % 3 == 0 else "{}\n"
+        if remote:
+            servers = {"servers": [{"url": remote, "push": True}]}
+            text = text.replace("{}\n", "") + f"artifacts: {json.dumps(servers)}\n"
+            if self._seed % 4 < 2:
+                text += f"source-caches: {json.dumps(servers)}\n"
+        self._configuration.write_text(text, encoding="utf-8")
+
+    def forget(self, elements: Sequence[str]) -> None:
+        """Loses what was built of ELEMENTS; everything, sources too, if there are none."""
+        if elements:
+            self.run("artifact", "delete", *elements)
+        else:
+            shutil.rmtree(self.folder / "cache" / "buildstream")
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         result = subprocess.run(
@@ -115,6 +142,8 @@ class Program:
             timeout=600,
             errors="replace",
         )
+        with (self.folder / "said").open("a", encoding="utf-8") as log:
+            log.write(f"$ {' '.join(arguments)}\n{result.stderr}\n-> {result.returncode}\n")
         return result.returncode, result.stdout, result.stderr
 
     def build(self, *options: str) -> dict[str, object]:
@@ -122,6 +151,8 @@ class Program:
         status, _, told = self.run(*options, "build", "all.bst")
         found: dict[str, object] = {"status": status}
         found.update((f"told {line}", True) for line in _told(told))
+        if self._is_sharing:
+            found.update((f"done {line}", True) for line in _done(told))
         _, shown, error = self.run(*options, "show", "--format", "%{name}|%{state}|%{full-key}", "all.bst")
         found["show"] = _neutral(error) if not shown else ""
         for line in shown.splitlines():
@@ -244,7 +275,7 @@ def _tree(path: Path, *, is_exact: bool) -> str:
 def _told(text: str) -> Iterator[str]:
     """The warnings and failures in TEXT, with their details, without times and what was logged before.
 
-    What a log held last is not compared: two processes write to it.
+    What a log held last is not compared: two processes write to it; nor states: other jobs were running.
     """
     detail: list[str] | None = None
     head, is_tail = "", False
@@ -257,8 +288,25 @@ def _told(text: str) -> Iterator[str]:
             head, detail, is_tail = f"{found['kind']} {found['subject']}: {found['text']}", [], False
         elif line.strip().startswith(_LOG_TAIL):
             is_tail = True
-        elif detail is not None and not is_tail:
+        elif detail is not None and not is_tail and not _STATE.match(line):
             detail.append(line)
+
+
+def _done(text: str) -> Iterator[str]:
+    """What jobs have ended in TEXT, and how; of those that push sources only how many have pushed any.
+
+    Elements without sources, and those with the same, find sources of each other in the caches, or not yet.
+    """
+    pushed = 0
+    for line in text.splitlines():
+        found = _JOB.match(line)
+        if found is None or not (found["kind"] == "SKIPPED" or found["text"].endswith(".log")):
+            continue
+        if not found["subject"].startswith("src-push:"):
+            yield f"{found['kind']} {found['subject']}"
+        elif found["kind"] == "SUCCESS":
+            pushed += 1
+    yield f"{pushed} sources pushed"
 
 
 def _neutral(text: str) -> str:
@@ -266,19 +314,20 @@ def _neutral(text: str) -> str:
     return re.sub(r"\d\d:\d\d:\d\d|/\S*/(left|right)/\S*|/[^ ]*/logs/\S*|\d{8}-\d{6}", "", text)
 
 
-def compare(seed: int, elements: int, questions: int, scratch: Path, commands: Sequence[str]) -> list[str]:
-    """What the programs disagree on, in the project of SEED."""
-    folder = scratch / str(seed)
-    write_project(folder / "project", seed, elements)
-    for files in (folder / "project").glob("**/files"):
-        make_host_base(str(files / "base"), _TOOLS)
-    programs = [
-        Program(command, folder / side, folder / "project", seed)
-        for side, command in zip(("left", "right"), commands, strict=True)
-    ]
+def compare(
+    seed: int, questions: int, project: Path, programs: Sequence[Program], remotes: Sequence[str]
+) -> list[str]:
+    """What PROGRAMS disagree on in PROJECT, that of SEED; they share with REMOTES, if these are not empty."""
     options = ("--no-strict",) if seed % 2 else ()
     lines = []
-    for step in ("first", "changed"):
+    for step in ("first", "again", "changed") if any(remotes) else ("first", "changed"):
+        if step == "again":
+            chance = random.Random(f"forgotten {seed}")
+            names = sorted(path.name for path in (project / "elements").iterdir())
+            forgotten = chance.sample(names, chance.choice((0, 0, 3, 6)))
+            for program, remote in zip(programs, reversed(remotes), strict=True):
+                program.forget(forgotten)
+                program.configure(remote)
         one, other = (program.build(*options) for program in programs)
         if any(name.startswith("told BUG") for name in one):
             print(f"seed {seed}: not compared, LEFT has a bug", flush=True)
@@ -289,12 +338,13 @@ def compare(seed: int, elements: int, questions: int, scratch: Path, commands: S
             if one.get(name) != other.get(name)
         ]
         if step == "first":
-            for number, question in enumerate(_questions(folder / "project", seed, questions)):
+            for number, question in enumerate(_questions(project, seed, questions)):
                 left_answer, right_answer = (program.answer(number, question) for program in programs)
                 if left_answer != right_answer:
                     difference = _difference(left_answer, right_answer)
                     lines.append(f"seed {seed}, {number}: {' '.join(question)}\n{difference}")
-        change(folder / "project", seed)
+        if step != "first" or not any(remotes):
+            change(project, seed)
     failed = sum(value == "failed" for value in one.values())
     built = sum(value == "cached" for value in one.values())
     print(f"seed {seed}: {built} cached, {failed} failed, {len(lines)} differ", flush=True)
@@ -324,17 +374,35 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=6)
     parser.add_argument("--scratch", type=Path)
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--casd", metavar="PROGRAM")
     arguments = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(dir=arguments.scratch))
     first, count = arguments.seeds
     commands = (arguments.left, arguments.right)
     lines: list[str] = []
     for seed in range(first, first + count):
-        found = compare(seed, arguments.elements, arguments.questions, scratch, commands)
+        with ExitStack() as stack:
+            remotes = ["", ""]
+            if arguments.casd:
+                for side in range(2):
+                    storage = scratch / f"{seed}-server-{side}"
+                    remotes[side] = stack.enter_context(casd(storage, arguments.casd)).storage
+            folder = scratch / str(seed)
+            project = folder / "project"
+            write_project(project, seed, arguments.elements)
+            for files in project.glob("**/files"):
+                make_host_base(str(files / "base"), _TOOLS)
+            programs = [
+                Program(command, folder / side, project, seed, remote)
+                for side, command, remote in zip(("left", "right"), commands, remotes, strict=True)
+            ]
+            found = compare(seed, arguments.questions, project, programs, remotes)
         print("\n".join(found), flush=True)
         lines += found
         if not arguments.keep and not found:
             shutil.rmtree(scratch / str(seed))
+            for path in scratch.glob(f"{seed}-server-*"):
+                path.unlink() if path.is_file() else shutil.rmtree(path)
     print(
         f"{count} projects, {len(lines)} differences; kept in {scratch}"
         if lines
