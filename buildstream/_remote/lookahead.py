@@ -6,6 +6,11 @@ Most of a thousand elements that a server does not know cost nothing but these w
 A question may be about several names: the server gives the first that it knows, and so tells of all of
 them by one answer if it knows none.  Where nothing is there, questions grow, up to 64 names; a name that is
 known makes them small again, as the others of its question have to be asked for once more.
+
+A server that does not look at all names of a question would hide what it has.  So the first name that is
+found is asked for once more, behind one that nobody knows.  Until then every other question is about one
+name, so that something is found where there is something; and if the server fails that trial, what it has
+said of several names counts for nothing.
 """
 
 import threading
@@ -20,6 +25,7 @@ from .retry import Cancellation
 _FIRST_UNDER_WAY = 8  # questions; one more for each name that is known, as then they can't be larger
 _MOST_UNDER_WAY = 64
 _MOST_TOGETHER = 64  # names
+_UNKNOWN = "#unknown"  # makes a name that no server knows
 _LOOK_S = 0.5  # how often somebody who waits looks whether the operation was given up
 _PASSING = (Failure.TRANSIENT, Failure.TIMEOUT, Failure.LEFT_ALONE)
 
@@ -52,6 +58,10 @@ class LookAhead:
         self._together = 1  # names in the next question
         self._most_together = _MOST_TOGETHER
         self._settled = threading.Event()  # see `settle`
+        self._is_trusted = False  # the server has been seen to look at every name of a question
+        self._trial: threading.Event | None = None  # set when that is known
+        self._unsure: set[str] = set()  # unknown, as answers about several names say, without trust
+        self._was_several = False  # whether the last question was about several names
 
     def expect(self, uris: Iterable[str]) -> None:
         """Asks for URIS soon, in their order."""
@@ -70,7 +80,7 @@ class LookAhead:
 
     def is_missing(self, uri: str) -> bool:
         """Whether it is known already that the server does not know URI."""
-        return self._answers.get(uri, ...) is None
+        return self._answers.get(uri, ...) is None and not self._is_in_doubt(uri)
 
     def peek(self, uri: str) -> Digest | None:
         """The answer for URI, if it is here and nobody has taken it."""
@@ -91,14 +101,17 @@ class LookAhead:
         """
         while True:
             with self._lock:
-                if uri in self._answers:
+                answered = self._trial if self._is_in_doubt(uri) else self._under_way.get(uri)
+                if answered is None and uri in self._answers:
                     return (self._answers.pop(uri),)
-                answered = self._under_way.get(uri)
                 if answered is None:
                     self._waiting.pop(uri, None)
                     return None
             answered.wait(_LOOK_S)
             cancellation.check()
+
+    def _is_in_doubt(self, uri: str) -> bool:
+        return self._trial is not None and not self._trial.is_set() and uri in self._unsure
 
     def _start(self) -> None:
         while uris := self._next():
@@ -115,15 +128,17 @@ class LookAhead:
             if self._calls >= self._most_calls:
                 return ()
             uris: list[str] = []
-            while self._again and len(uris) < self._together:
+            together = self._together if self._is_trusted or not (self._was_several or self._trial) else 1
+            while self._again and len(uris) < together:
                 uris.append(self._again.popleft())
-            while self._waiting and len(uris) < self._together:
+            while self._waiting and len(uris) < together:
                 uri = next(iter(self._waiting))
                 del self._waiting[uri]
                 if uri not in self._under_way and uri not in self._answers:
                     self._under_way[uri] = threading.Event()
                     uris.append(uri)
             self._calls += bool(uris)
+            self._was_several = len(uris) > 1
         return uris
 
     def _note(self, uris: Sequence[str], done: Any) -> None:
@@ -134,15 +149,58 @@ class LookAhead:
             self._note_failure(uris, error)
         else:
             self._note_answer(uris, known)
+            if known is not None:
+                self._try(known[0])
         self._start()
+
+    def _try(self, uri: str) -> None:
+        """Finds out, once, whether the server looks at all names, of which it knows URI."""
+        with self._lock:
+            if self._trial is not None or self._most_together == 1:
+                self._settled.set()
+                return
+            self._trial = threading.Event()
+        uris = (uri + _UNKNOWN, uri)
+        try:
+            future = self._ask(uris)
+        except RemoteError:
+            self._end_trial(self._trial, is_passed=False)
+        else:
+            future.add_done_callback(lambda done, trial=self._trial: self._note_trial(trial, uris, done))
+
+    def _note_trial(self, trial: threading.Event, uris: Sequence[str], done: Any) -> None:
+        try:
+            known = self._read(uris, done)
+        except RemoteError:
+            known = None
+        self._end_trial(trial, is_passed=known is not None and known[0] == uris[-1])
+        self._start()
+
+    def _end_trial(self, trial: threading.Event, *, is_passed: bool) -> None:
+        with self._lock:
+            self._is_trusted = is_passed
+            if not is_passed:
+                self._together = self._most_together = 1
+                again = [uri for uri in self._unsure if self._answers.get(uri, ...) is None]
+                for uri in again:
+                    del self._answers[uri]
+                self._waiting = dict.fromkeys((*again, *self._waiting))
+            self._unsure.clear()
+            trial.set()
+            self._settled.set()
 
     def _note_answer(self, uris: Sequence[str], known: Known | None) -> None:
         with self._lock:
             self._calls -= 1
-            if known is None:
+            told: Sequence[str] = uris
+            if known is None and len(uris) > self._most_together:  # the trial was failed meanwhile
+                told = ()
+                self._again.extend(uris)
+            elif known is None:
                 self._together = min(max(self._together, 2 * len(uris)), self._most_together)
-                told: Sequence[str] = uris
                 self._answers.update(dict.fromkeys(uris))
+                if len(uris) > 1 and not self._is_trusted:
+                    self._unsure.update(uris)
             else:
                 self._together = 1
                 self._most_calls = min(self._most_calls + 1, _MOST_UNDER_WAY)
@@ -151,7 +209,7 @@ class LookAhead:
                 self._again.extend(uri for uri in uris if uri != known[0])
             for uri in told:
                 self._under_way.pop(uri).set()
-            if known is not None or not (self._waiting or self._under_way):
+            if not (self._waiting or self._under_way):
                 self._settled.set()
 
     def _note_failure(self, uris: Sequence[str], error: RemoteError) -> None:

@@ -179,6 +179,29 @@ def test_names_are_asked_for_ahead(server: CacheServer, remote: Remote, every: i
     assert answers == {uri: known.get(uri) for uri in uris}
 
 
+@pytest.mark.parametrize("every", [1, 7])
+@pytest.mark.parametrize("looked_at", [0, 1])
+def test_a_server_that_does_not_look_at_all_names_is_asked_for_each(
+    server: CacheServer, remote: Remote, every: int, looked_at: int
+) -> None:
+    """Although it answers questions about several as if it did."""
+    uris = [f"urn:test:{number}" for number in range(300)]
+    digest = digest_from_bytes(b"known")
+    message = DigestMessage(hash=digest.hash, size_bytes=digest.size)
+    server.blob_names.update(dict.fromkeys(uris[every - 1 :: every], message))
+
+    def overlook(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        seen = request.uris[:looked_at] if len(request.uris) > 1 else request.uris
+        if name == "FetchBlob" and not any(uri in server.blob_names for uri in seen):
+            context.abort(grpc.StatusCode.NOT_FOUND, "not known")
+
+    server.fault = overlook
+    remote.assets.expect_blobs(uris)
+    remote.assets.settle(1e6)
+    known = [uri for uri in uris if remote.assets.fetch_blob([uri], Cancellation()) is not None]
+    assert known == uris[every - 1 :: every]
+
+
 def test_many_names_that_are_not_known_are_few_questions(server: CacheServer, remote: Remote) -> None:
     uris = [f"urn:test:{number}" for number in range(1000)]
     server.calls.clear()
