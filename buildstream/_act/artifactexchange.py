@@ -61,7 +61,7 @@ class ArtifactExchange:
         for remote in remotes.indexes:
             remote.assets.expect_blobs([_URI_PREFIX + ref])
             self._expecting[remote] = None
-        if remotes.storages:
+        if remotes.storages and self._cas.elsewhere is None:
             self._groups.expect(remotes, ref)
 
     def settle(self) -> None:
@@ -98,7 +98,7 @@ class ArtifactExchange:
         def fetch(remote: Remote, downloader: Downloader) -> ArtifactView | Lacking:
             assert digest is not None, "only what is known is fetched"
             fetched = None
-            if remote is remotes.storages[0]:
+            if remote is remotes.storages[0] and self._cas.elsewhere is None:
                 fetched = self._groups.take(
                     remote,
                     subject.ref,
@@ -141,7 +141,11 @@ class ArtifactExchange:
         artifact = self._artifacts.decode(data)
         if artifact is None or not _names_fit(ref, artifact):
             raise RemoteError(f"What is called '{ref}' there is not such an artifact", Failure.CORRUPT)
-        lacking = downloader.fetch_trees(_trees(artifact, with_buildtrees), _metadata(artifact))
+        trees = _trees(artifact, with_buildtrees)
+        elsewhere = self._cas.elsewhere
+        # what the storage service has is fetched from there when it is needed
+        wanted = (lambda files: files) if elsewhere is None else elsewhere.absent
+        lacking = downloader.fetch_trees(trees, artifact.metadata, wanted=wanted)
         if lacking:
             return lacking
         self._artifacts.store_pulled(ref, data, artifact)
@@ -179,7 +183,7 @@ class ArtifactExchange:
                 if data is not None and artifact is not None and _names_fit(ref, artifact):
                     messages[ref] = (data, artifact)
             trees = {ref: _trees(artifact, with_buildtrees) for ref, (_, artifact) in messages.items()}
-            metadata = [digest for _, artifact in messages.values() for digest in _metadata(artifact)]
+            metadata = [digest for _, artifact in messages.values() for digest in artifact.metadata]
             roots = list(dict.fromkeys(chain.from_iterable(trees.values())))
             if downloader.fetch_directories(roots, metadata):
                 return {}
@@ -189,7 +193,7 @@ class ArtifactExchange:
         found = {}
         fetched = downloader.fetched
         for ref, (data, artifact) in messages.items():
-            names = [digests[ref], *_metadata(artifact), *trees[ref]]
+            names = [digests[ref], *artifact.metadata, *trees[ref]]
             if read is None:
                 for tree in trees[ref]:
                     names += tree_blobs(self._cas, tree)
@@ -217,7 +221,7 @@ class ArtifactExchange:
         prefix = subject.ref.rpartition("/")[0]
         keys = dict.fromkeys((artifact.strong_key, artifact.weak_key))
         uris = [f"{_URI_PREFIX}{prefix}/{key}" for key in keys]
-        low, high, public, *logs = _metadata(artifact)
+        low, high, public, *logs = artifact.metadata
         trees = [] if artifact.files is None else [artifact.files]
 
         def tell(remote: Remote) -> None:
@@ -226,13 +230,13 @@ class ArtifactExchange:
                 message,
                 operation.cancellation,
                 blobs=[low, high, *logs, public],
-                directories=[*trees, *_optional_trees(artifact)],
+                directories=[*trees, *artifact.optional_trees],
             )
 
         with exchange(self._surroundings, remotes, subject.what, subject.label) as operation:
             message = self._cas.add_bytes(data)
             failed = operation.upload(
-                Content((message, *_metadata(artifact)), tuple(trees), tuple(_optional_trees(artifact))),
+                Content((message, *artifact.metadata), tuple(trees), artifact.optional_trees),
                 f"Pushing data from {subject.what}",
                 done=f"Pushed data from {subject.what}",
             )
@@ -258,23 +262,7 @@ def _known_digest(remotes: CacheRemotes, ref: str) -> Digest | None:
 
 def _trees(artifact: ArtifactView, with_buildtrees: bool) -> list[Digest]:
     trees = [] if artifact.files is None else [artifact.files]
-    return trees + _optional_trees(artifact) if with_buildtrees else trees
-
-
-def _optional_trees(artifact: ArtifactView) -> list[Digest]:
-    trees = [artifact.buildtree, artifact.sources, artifact.buildroot]
-    if artifact.build_sandbox is not None:
-        trees += artifact.build_sandbox.subsandboxes
-    return [tree for tree in trees if tree is not None]
-
-
-def _metadata(artifact: ArtifactView) -> list[Digest]:
-    return [
-        artifact.low_diversity_meta,
-        artifact.high_diversity_meta,
-        artifact.public_data,
-        *(digest for _, digest in artifact.logs),
-    ]
+    return [*trees, *artifact.optional_trees] if with_buildtrees else trees
 
 
 def _names_fit(ref: str, artifact: ArtifactView) -> bool:

@@ -47,13 +47,9 @@ class ArtifactCache:
         return artifact
 
     def _is_complete(self, artifact: ArtifactView) -> bool:
-        blobs = [
-            artifact.low_diversity_meta,
-            artifact.high_diversity_meta,
-            artifact.public_data,
-            *(digest for _, digest in artifact.logs),
-        ]
-        if not all(self.cas.contains(digest) for digest in blobs):
+        logs = [digest for _, digest in artifact.logs]
+        metadata = [artifact.low_diversity_meta, artifact.high_diversity_meta, artifact.public_data]
+        if not (self.cas.bring_all(metadata) and self.cas.contains_all(logs)):
             return False
         return artifact.files is None or self.cas.contains_tree(artifact.files)
 
@@ -137,6 +133,7 @@ class ArtifactCache:
         Everything that it refers to is on disk before its name is: the record is the commit point.
         """
         data = bytes_from_view(artifact)
+        self._share(artifact)
         self.cas.flush()
         names = [artifact_name(element, artifact.strong_key), artifact_name(element, artifact.weak_key)]
         self.records.write(names[0], data)
@@ -148,12 +145,21 @@ class ArtifactCache:
 
         It gets NAME and those by its strong, strict and weak key.
         """
+        self._share(artifact)
         self.cas.flush()
         self.records.write(name, data)
         prefix = name.rpartition("/")[0]
         for key in dict.fromkeys((artifact.strong_key, artifact.strict_key, artifact.weak_key)):
             if f"{prefix}/{key}" != name:
                 self.records.link(name, f"{prefix}/{key}")
+
+    def _share(self, artifact: ArtifactView) -> None:
+        """Puts what ARTIFACT refers to elsewhere too, if there is such a place."""
+        elsewhere = self.cas.elsewhere
+        if elsewhere is not None:
+            trees = [] if artifact.files is None else [artifact.files]
+            trees += filter(self.cas.contains_tree, artifact.optional_trees)
+            elsewhere.take("an artifact", artifact.metadata, trees)
 
     def store_yaml(self, value: object, *, slot: str = "") -> Digest:
         """Stores VALUE as YAML text.

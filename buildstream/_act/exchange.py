@@ -43,6 +43,8 @@ class Content:
 
     def encoded(self, cas: Cas) -> list[Field] | None:
         """Every blob, without any step for each here; None if that is not possible, or not worthwhile."""
+        if self.optional and cas.elsewhere is not None:
+            return None  # they may be complete, but not here
         if not cas.many.works_beside(_BLOBS_OF_A_TREE * len(self.trees)):
             return None
         trees, optional = (b"".join(map(encode_digest_field, roots)) for roots in (self.trees, self.optional))

@@ -31,7 +31,12 @@ class Healer:
         self._lock = threading.Lock()
 
     def heal(self, digest: Digest) -> bool:
-        """Fetches a blob from the first storage that has it; gives whether one had it. Never raises."""
+        """Fetches a blob from the first storage that has it; gives whether one had it. Never raises.
+
+        The storage service comes first, and without a message: what is there is often not here.
+        """
+        if self._cas.elsewhere is not None and self._cas.elsewhere.bring([digest]):
+            return True
         try:
             with self._lock:  # connecting happens once
                 storages = self._remotes.known_storages()

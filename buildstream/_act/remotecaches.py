@@ -1,6 +1,6 @@
 """The remote caches of every project of an invocation, connected when they are first needed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .._messenger import Messenger
@@ -119,6 +119,10 @@ class RemoteCaches:
             *self._source_choice.specs("", ()),
         )
         return self._pool.usable(specs).storages if specs else []
+
+    def usable_storages(self, specs: Sequence[RemoteSpec]) -> list[Remote]:
+        """The storages that SPECS describe, connected to if need be; without those that can't be used."""
+        return self._pool.usable(specs).storages
 
     def close(self) -> None:
         """Ends all connections."""

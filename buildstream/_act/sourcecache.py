@@ -108,6 +108,7 @@ class SourceCache:
             for source, key in zip(element.sources, record.keys.sources.individual, strict=True):
                 self._stage_next(element, source, key, tree)
             digest = tree._digest()
+        self._share(digest)
         self._cas.flush()
         self._combined_records.write(record.keys.sources.combined, message_of_files(digest))
 
@@ -177,9 +178,15 @@ class SourceCache:
                 self.originals.fetch(source, None)
         if digest is None:
             digest = self._stage_alone(source)
+        self._share(digest)
         self._cas.flush()
         self._individual_records.write(f"{source.kind}/{key}", message_of_files(digest))
         return digest
+
+    def _share(self, tree: Digest) -> None:
+        """Puts TREE elsewhere too, if there is such a place."""
+        if self._cas.elsewhere is not None:
+            self._cas.elsewhere.take("sources", [], [tree])
 
     def _stage_alone(self, source: ResolvedSource) -> Digest:
         plugin = source.plugin

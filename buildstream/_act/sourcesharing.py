@@ -71,7 +71,7 @@ class SourceSharing:
             files = files_of_message(data)
             if files is None:
                 raise RemoteError(f"What is called '{key}' there is not such a source", Failure.CORRUPT)
-            return downloader.fetch_trees([files]) or files
+            return self._fetch_tree(downloader, files)
 
         what = f"source {self._messenger.brief(key)}"
         with exchange(self._surroundings, remotes, what, lambda: self._label(element)) as operation:
@@ -91,7 +91,7 @@ class SourceSharing:
 
         def fetch(_: Remote, downloader: Downloader) -> Digest | Lacking:
             assert digest is not None, "only what is known is fetched"
-            return downloader.fetch_trees([digest]) or digest
+            return self._fetch_tree(downloader, digest)
 
         what = f"source {self._messenger.brief(key)}"
         with exchange(self._surroundings, remotes, what, lambda: self._label(element)) as operation:
@@ -101,6 +101,13 @@ class SourceSharing:
                 service="Remote source service",
             )
             return None if digest is None else operation.fetch(fetch)
+
+    def _fetch_tree(self, downloader: Downloader, root: Digest) -> Digest | Lacking:
+        elsewhere = self._cas.elsewhere
+        if elsewhere is None:
+            return downloader.fetch_trees([root]) or root
+        # what the storage service has is fetched from there when it is needed
+        return downloader.fetch_trees([root], wanted=elsewhere.absent) or root
 
     # pushing
 

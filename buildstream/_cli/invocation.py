@@ -267,6 +267,7 @@ def merge_settings(options: GlobalOptions, config: "UserConfig") -> "Settings":
         low_watermark_percent=config.cache.low_watermark_percent,
         is_durable=config.cache.durability.value == "safe",
         pulls_buildtrees=options.pull_buildtrees or config.cache.pull_buildtrees,
+        storage_service=config.cache.storage_service,
         artifact_caches=RemoteChoice(
             config.artifacts, {name: p.artifacts for name, p in config.projects.items() if p.artifacts}
         ),

@@ -14,6 +14,7 @@ from .._load.projectloader import ProjectLoader
 from .._load.settings import LoadSettings
 from .._messenger import Messenger
 from .._remote.selection import RemoteChoice
+from .._remotespec import RemoteSpec
 from ..exceptions import LoadErrorReason
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Settings:
     pulls_buildtrees: bool = False
     artifact_caches: RemoteChoice = field(default_factory=RemoteChoice)
     source_caches: RemoteChoice = field(default_factory=RemoteChoice)
+    storage_service: RemoteSpec | None = None  # holds all that the local cache does, and what it lacks
 
 
 class UserInterface(Protocol):
@@ -208,6 +210,12 @@ class App:
             self._cas.begin_session()
             self._cas.usage.clean_up = lambda keep_bytes: make_room(self, keep_bytes)
             self._cas.heal = lambda digest: self.healer.heal(digest)  # noqa: PLW0108 - made when needed
+            if self.settings.storage_service is not None:
+                from .._act.storageservice import StorageService
+
+                self._cas.elsewhere = StorageService(
+                    self.settings.storage_service, self._cas, self.remotes, self.messenger
+                )
         return self._cas
 
     @property

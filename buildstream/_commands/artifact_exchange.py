@@ -12,7 +12,7 @@ from .artifacttargets import FoundTargets, find_targets
 from .jobs import pull_queue, push_queue
 from .loading import LoadedTargets, check_resolved, query
 from .namedartifacts import empty_pipeline, record_of_ref
-from .session import Session, announced
+from .session import Session, announced, warn_of_storage_service
 
 NO_CACHE_ADVICE = (
     "Name one with --artifact-remote, below 'artifacts' in the user configuration or in project.conf."
@@ -26,6 +26,7 @@ def pull(app: App, *, artifacts: Sequence[str], deps: str) -> None:
         StreamError: There is no remote to pull from, or something failed.
     """
     with announced(app, "Pull") as started_s:
+        warn_of_storage_service(app, "pulled artifacts")
         found = find_targets(app, artifacts, deps=deps, obtain=partial(pull_named, app))
         records = _connected_records(app, found)
         if not any(map(app.sharing.can_pull, records)):

@@ -44,6 +44,15 @@ def announced(app: App, name: str) -> Iterator[float]:
         raise
 
 
+def warn_of_storage_service(app: App, what: str) -> None:
+    """Warns that WHAT may be in the storage service alone, if there is one."""
+    if app.settings.storage_service is not None:
+        app.messenger.send(
+            MessageType.WARN,
+            f"Cache Storage Service is configured, {what} may not be available in the local cache",
+        )
+
+
 @dataclass(slots=True)
 class Session:
     """A session that is about to run.
@@ -184,6 +193,7 @@ class Session:
                 builders=settings.builders,
                 pushers=settings.pushers,
                 network_retries=settings.network_retries,
+                storage_service=_service_text(settings.storage_service),
             ),
             project=(projects[0].name, projects[0].directory) if projects else None,
             projects=tuple(_project_facts(app, project) for project in projects),
@@ -209,6 +219,12 @@ def _project_facts(app: App, project: Project) -> ProjectFacts:
         artifact_servers=_servers(app.remotes.connected_artifact_specs(project)),
         source_servers=_servers(app.remotes.connected_source_specs(project)),
     )
+
+
+def _service_text(spec: RemoteSpec | None) -> str | None:
+    if spec is None or not spec.instance_name:
+        return None if spec is None else spec.url
+    return f"{spec.url} (instance: {spec.instance_name})"
 
 
 def _servers(specs: Sequence[RemoteSpec]) -> tuple[RemoteServer, ...]:

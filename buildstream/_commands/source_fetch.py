@@ -6,7 +6,7 @@ from .._plan.selection import except_elements, select
 from .app import App
 from .jobs import fetch_queue
 from .loading import check_resolved, load_elements, query_sources
-from .session import Session, announced
+from .session import Session, announced, warn_of_storage_service
 
 
 def fetch(app: App, *, elements: Sequence[str], excepted: Sequence[str], deps: str) -> None:
@@ -16,6 +16,7 @@ def fetch(app: App, *, elements: Sequence[str], excepted: Sequence[str], deps: s
         StreamError: Something failed.
     """
     with announced(app, "Fetch") as started_s:
+        warn_of_storage_service(app, "fetched sources")
         loaded = load_elements(app, elements, excepted=excepted)
         selected = select(loaded.targets, deps)
         selected = except_elements(loaded.targets, selected, loaded.excepted)

@@ -47,6 +47,23 @@ class ArtifactView:
     build_sandbox: BuildSandboxState | None = None
 
     @property
+    def metadata(self) -> tuple[Digest, ...]:
+        """The blobs that belong to it: both kinds of metadata, public data, logs."""
+        return (
+            self.low_diversity_meta,
+            self.high_diversity_meta,
+            self.public_data,
+            *(digest for _, digest in self.logs),
+        )
+
+    @property
+    def optional_trees(self) -> tuple[Digest, ...]:
+        """The trees that it is complete without."""
+        subsandboxes = () if self.build_sandbox is None else self.build_sandbox.subsandboxes
+        trees = (self.buildtree, self.sources, self.buildroot, *subsandboxes)
+        return tuple(tree for tree in trees if tree is not None)
+
+    @property
     def is_tainted(self) -> bool:
         """Whether it, or something it was built with, came from a workspace."""
         return self.was_workspaced or any(dependency.was_workspaced for dependency in self.build_dependencies)

@@ -4,7 +4,7 @@ Every blob is hashed before it gets its name in the store.  What has arrived
 stays there, so that a transfer that was broken off continues where it was.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from .._exceptions import CASError
@@ -84,10 +84,17 @@ class Downloader:
                 return None
         return self._cas.read_bytes(digest)
 
-    def fetch_trees(self, roots: Iterable[Digest], blobs: Iterable[Digest] = ()) -> Lacking:
+    def fetch_trees(
+        self,
+        roots: Iterable[Digest],
+        blobs: Iterable[Digest] = (),
+        *,
+        wanted: Callable[[Mapping[Digest, bool]], Mapping[Digest, bool]] = lambda files: files,
+    ) -> Lacking:
         """Makes all directories and files of the trees ROOTS present in the store, and BLOBS.
 
-        BLOBS come with the roots. Directories are read level by level, all trees at once; then the files.
+        BLOBS come with the roots. Directories are read level by level, all trees at once; then the files
+        that are WANTED, which is given them all, and whether they are executable.
 
         Raises:
             RemoteError: The server fails, or a tree is not one that can be staged.
@@ -122,7 +129,7 @@ class Downloader:
         if lacking:
             return lacking
         check_extent(roots, sizes, counts)
-        return self.fetch_blobs(files)
+        return self.fetch_blobs(wanted(files))
 
     def fetch_directories(self, digests: Sequence[Digest], blobs: Iterable[Digest] = ()) -> Lacking:
         """As `fetch_blobs`, for directories and BLOBS.

@@ -14,6 +14,7 @@ from .cleanup import Cleaner, RecordSet
 from .completeness import CompleteTrees
 from .directories import DirectoryStore
 from .diskfiles import DiskFiles
+from .elsewhere import Elsewhere
 from .extract import TreeExtractor
 from .flushing import Flusher, last_flush_ns
 from .frozen import FrozenDirectory
@@ -82,6 +83,7 @@ class Cas:
             self._flusher.look_back,
         )
         self.many = ManyBlobs(self._objects, self._trees, self._lock)
+        self.elsewhere: Elsewhere | None = None  # to be set by who knows another store
         # what trees give that are laid over each other, by them, bottom first
         self.merged_trees: dict[tuple[Digest, ...], Digest] = {}
         self.staged_trees = StagedTreesCache()
@@ -241,6 +243,16 @@ class Cas:
         """
         return self._objects.absent(digests)
 
+    def contains_all(self, digests: Sequence[Digest]) -> bool:
+        """Whether all these blobs are present, here or elsewhere."""
+        lacking = [digest for digest in digests if not self.contains(digest)]
+        return not lacking or (self.elsewhere is not None and self.elsewhere.holds(lacking))
+
+    def bring_all(self, digests: Sequence[Digest]) -> bool:
+        """Makes sure that blobs which are elsewhere are present here; gives whether all are."""
+        lacking = [digest for digest in digests if not self.contains(digest)]
+        return not lacking or (self.elsewhere is not None and self.elsewhere.bring(lacking))
+
     def claim(self, digest: Digest) -> bool:
         """Whether the blob is present; then no clean-up deletes it as long as the session lasts.
 
@@ -335,12 +347,19 @@ class Cas:
         return self._trees.read(digest)
 
     def contains_tree(self, digest: Digest) -> bool:
-        """Whether all directories and files of the tree are present.
+        """Whether all directories and files of the tree are present, here or elsewhere.
 
         Remembers the complete trees and subtrees it has seen until
         `forget_presence`.  Costs a system call for each blob the first time.
         """
-        return self._trees.contains_tree(digest)
+        return self._trees.contains_tree(digest) or (
+            self.elsewhere is not None and self.elsewhere.holds_tree(digest)
+        )
+
+    def bring_tree(self, digest: Digest) -> None:
+        """Makes sure that a tree is present here if it is elsewhere, as all of it is about to be read."""
+        if self.elsewhere is not None and not self._trees.contains_tree(digest):
+            self.elsewhere.bring_tree(digest)
 
     def missing_blobs(self, digest: Digest) -> list[Digest]:
         """What is missing of a tree, as far as the directories that are present tell; each blob once.
@@ -348,6 +367,14 @@ class Cas:
         What is not missing is claimed, so that the tree is complete once these are added.
         """
         return self._trees.missing_blobs(digest)
+
+    def _missing_everywhere(self, digest: Digest, is_tree: bool) -> list[Digest]:
+        """What is neither here nor elsewhere of a tree, or of a blob."""
+        missing = self.missing_blobs(digest) if is_tree else [] if self.contains(digest) else [digest]
+        if not missing or self.elsewhere is None:
+            return missing
+        is_held = self.elsewhere.holds_tree(digest) if is_tree else self.elsewhere.holds(missing)
+        return [] if is_held else missing
 
     def forget_presence(self) -> None:
         """Forgets which trees were complete, after blobs were deleted."""
@@ -464,6 +491,7 @@ class Cas:
         Raises:
             CASError: A blob is missing or corrupt, or the disk is full.
         """
+        self.bring_tree(digest)
         return self._extractor.extract(digest)
 
     def extract_private(self, content: FrozenDirectory, path: str) -> PrivateFiles:
@@ -476,6 +504,9 @@ class Cas:
         Raises:
             CASError: A blob is missing or corrupt, or the disk is full.
         """
+        if self.elsewhere is not None:
+            for tree in content.stored_trees():
+                self.bring_tree(tree)
         return extract_private(self._objects, self.read_directory, content, path)
 
     def adopt_tree(self, digest: Digest, path: str) -> bool:
@@ -540,7 +571,7 @@ class Cas:
             self._layout,
             self._objects,
             self.read_directory,
-            self.missing_blobs,
+            self._missing_everywhere,
             repairs=repairs,
             heal=self.heal or (lambda _: False),
         )

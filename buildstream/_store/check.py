@@ -26,7 +26,7 @@ class StoreCheck:
         layout: Where it is.
         objects: Its blobs.
         read_directory: Reads directories of trees.
-        missing_blobs: What of a tree is not there.
+        missing: What of a blob, or, if the second argument says so, of a tree is not there.
         repairs: Whether what is wrong is put aside, so that it is fetched or built again.
         heal: Tries to get a content from elsewhere.
     """
@@ -36,7 +36,7 @@ class StoreCheck:
         layout: StoreLayout,
         objects: ObjectStore,
         read_directory: Callable[[Digest], TreeDirectory],
-        missing_blobs: Callable[[Digest], list[Digest]],
+        missing: Callable[[Digest, bool], list[Digest]],
         *,
         repairs: bool,
         heal: Callable[[Digest], bool],
@@ -44,7 +44,7 @@ class StoreCheck:
         self._layout = layout
         self._objects = objects
         self._read_directory = read_directory
-        self._missing_blobs = missing_blobs
+        self._missing = missing
         self._repairs = repairs
         self._heal = heal
         self.report = CheckReport()
@@ -115,11 +115,6 @@ class StoreCheck:
             self.report.incomplete.append((record_set.kind, name, len(missing)))
         if self._repairs:
             record_set.records.remove(name)
-
-    def _missing(self, digest: Digest, is_tree: bool) -> list[Digest]:
-        if is_tree:
-            return self._missing_blobs(digest)
-        return [] if self._objects.contains(digest) else [digest]
 
     def trees(self, advance: Callable[[int], None]) -> None:
         """Looks whether extracted trees are what they were."""

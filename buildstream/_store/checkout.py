@@ -45,6 +45,7 @@ def export_directory(
     path = os.path.abspath(path)  # for workers, too
     with host_errors("check out into", path):
         os.makedirs(path, exist_ok=True)
+    cas.bring_tree(digest)
     _DirectoryExport(cas, hardlinks=hardlinks, force=force).run(digest, path)
 
 
@@ -203,6 +204,7 @@ def export_tar(
     """
     import tarfile
 
+    cas.bring_tree(digest)
     node = DirectoryNode(Tree(cas), None, "", digest)
     with host_errors("write the archive", getattr(stream, "name", "-")):
         with (

@@ -1,6 +1,6 @@
 """Directories as they were at some time, of the store and in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Union
 
 from .._model.digest import EMPTY_DIGEST, Digest
@@ -15,6 +15,15 @@ class FrozenDirectory(NamedTuple):
     digest: Digest | None
     entries: "tuple[tuple[str, FrozenEntry], ...]" = ()
     subtree_read_only: bool | None = None
+
+    def stored_trees(self) -> "Iterator[Digest]":
+        """The largest trees in it that have a digest."""
+        if self.digest is not None:
+            yield self.digest
+            return
+        for _, entry in self.entries:
+            if isinstance(entry, FrozenDirectory):
+                yield from entry.stored_trees()
 
     def store(self, add: Callable[[TreeDirectory], Digest]) -> Digest:
         """The digest; directories that had none are stored by ADD.  O(entries of these)."""
