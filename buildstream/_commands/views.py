@@ -7,6 +7,7 @@ from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement
 from .._load.workspacesource import workspace_directory
 from .._load.yamldump import dump
+from .._model.digest import EMPTY_DIGEST
 from .._model.elementrow import ElementView
 from .._model.message import MessageType
 from .._plan.pipeline import Pipeline
@@ -86,4 +87,4 @@ def _files_digest(app: App, record: ElementRecord) -> str:
             element=record.label,
         )
         return ""
-    return str(artifact.files) if artifact.files is not None else ""
+    return str(artifact.files or EMPTY_DIGEST)  # most failed builds have no files

@@ -1,5 +1,6 @@
 """`bst build`: what is built, what is counted, and how it ends."""
 
+import hashlib
 import re
 
 import pytest
@@ -46,6 +47,8 @@ def test_cached_failure_is_replayed_until_it_is_discarded(project: TestSpace) ->
     first = project.bst(*_ORDERLY, "build", "broken.bst", expect=255)
     assert first.task_error == RecordedError("SANDBOX", "command-failed")
     assert "Command 'exit 7' failed with exitcode 7" in first.stderr
+    shown = project.bst("show", "--deps", "none", "--format", "%{artifact-cas-digest}", "broken.bst").stdout
+    assert shown == f"{hashlib.sha256().hexdigest()}/0\n", "as in 2.8, where a failure has an empty directory"
 
     replayed = project.bst(*_ORDERLY, "build", "needs-broken.bst", expect=255)
     assert "START   Running commands" not in replayed.stderr
