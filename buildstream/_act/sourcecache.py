@@ -10,7 +10,7 @@ from .._keys.elementkeys import source_key
 from .._load.pluginfaults import plugin_code
 from .._load.resolved import ResolvedElement, ResolvedSource
 from .._messenger import Messenger
-from .._model.digest import Digest
+from .._model.digest import EMPTY_DIGEST, Digest
 from .._plan.record import ElementRecord, SourceState
 from .._store.cas import Cas
 from .._store.cas_directory import CasDirectory
@@ -53,6 +53,7 @@ class SourceCache:
         self._temporary = temporary
         self.originals = Originals(services, messenger)
         self.sharing: SourceSharing | None = None  # set where remotes are asked before originals are fetched
+        self._empty: set[str] = set()  # combined keys whose record, used in this session, is of an empty tree
 
     # what is there
 
@@ -70,7 +71,17 @@ class SourceCache:
     def combined_tree(self, record: ElementRecord) -> Digest | None:
         """The tree of all sources staged together, None if it is not in the store."""
         assert record.keys.sources is not None
-        return self._complete(self._combined_records.read(record.keys.sources.combined))
+        key = record.keys.sources.combined
+        if key in self._empty:  # elements without sources have one key
+            return EMPTY_DIGEST
+        digest = self._complete(self._combined_records.read(key))
+        if digest == EMPTY_DIGEST:
+            self._empty.add(key)
+        return digest
+
+    def needs_nothing(self, element: ResolvedElement) -> bool:
+        """Whether to fetch the sources of ELEMENT takes no time, as it has none and no remote is asked."""
+        return not element.sources and (self.sharing is None or not self.sharing.can_fetch(element))
 
     def shared_trees(self, record: ElementRecord) -> Iterator[tuple[str, str, Digest]]:
         """Kind, key and tree of the sources of RECORD that are staged alone and in the store."""

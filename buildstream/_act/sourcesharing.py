@@ -44,6 +44,10 @@ class SourceSharing:
         self._label = label
         self._surroundings = Surroundings(cas, messenger, remotes.effects)
 
+    def can_fetch(self, element: ResolvedElement) -> bool:
+        """Whether there are remotes that may have the sources of ELEMENT."""
+        return self._caches(element).can_fetch
+
     def can_push(self, element: ResolvedElement) -> bool:
         """Whether there are remotes to push the sources of ELEMENT to."""
         return self._caches(element).can_push

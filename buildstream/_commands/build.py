@@ -14,9 +14,9 @@ from .._plan.pipeline import Pipeline
 from .._plan.record import ElementRecord, SourceState
 from .._plan.selection import build_plan_elements
 from .._schedule.queue import Queue, Token
-from .._schedule.works import BuildWork, FetchWork
+from .._schedule.works import BuildWork
 from .app import App
-from .jobs import pull_queue, push_queue, source_push_queue
+from .jobs import fetch_queue, pull_queue, push_queue, source_push_queue
 from .loading import LoadedTargets, check_resolved, load_elements, query
 from .priorities import start_order
 from .session import Session, announced
@@ -67,13 +67,7 @@ def _queues(app: App, loaded: LoadedTargets, *, retries: bool) -> list[Queue]:
     )
     work = BuildWork(builder, pipeline, lambda record: _note_last_build(loaded, record))
     queues = [
-        Queue(
-            "Fetch",
-            "Sources Fetched",
-            Token.DOWNLOAD,
-            FetchWork(app.sources, skips_cached=True),
-            has_retries=True,
-        ),
+        fetch_queue(app, skips_cached=True),
         Queue(
             "Build",
             "Built",

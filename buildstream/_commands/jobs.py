@@ -44,10 +44,10 @@ def make_scheduler(app: App, queues: Sequence[Queue], order: Sequence[ResolvedEl
     return scheduler
 
 
-def fetch_queue(app: App) -> Queue:
-    """The queue of a command that wants sources for their own sake."""
-    work = FetchWork(app.sources, skips_cached=False)
-    return Queue("Fetch", "Sources Fetched", Token.DOWNLOAD, work, has_retries=True)
+def fetch_queue(app: App, *, skips_cached: bool = False) -> Queue:
+    """The queue that makes sources present: for their own sake, or for builds of what is not cached."""
+    work = FetchWork(app.sources, skips_cached=skips_cached)
+    return Queue("Fetch", "Sources Fetched", Token.DOWNLOAD, work, has_retries=True, is_quick=work.is_quick)
 
 
 def pull_queue(

@@ -55,6 +55,10 @@ class FetchWork:
             return QueueStatus.SKIP
         return QueueStatus.READY
 
+    def is_quick(self, record: ElementRecord) -> bool:
+        """Whether there is nothing to wait for."""
+        return self._sources.needs_nothing(record.element)
+
     def run(self, record: ElementRecord) -> object:
         self._sources.fetch(record)
         return None
