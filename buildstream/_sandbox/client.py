@@ -157,8 +157,11 @@ class SandboxLauncher:
 
     def close(self) -> None:
         """Kills what is still running, and returns when all of it has ended."""
-        self._for_overlays.close()
-        self._for_others.close()
+        programs = (self._for_overlays, self._for_others)
+        for program in programs:  # each needs a moment to end: both at once
+            program.end()
+        for program in programs:
+            program.wait()
 
 
 class LauncherProgram:
@@ -168,6 +171,7 @@ class LauncherProgram:
         self._lock = threading.Lock()  # guards everything below and whole frames on the connection
         self._connection: socket.socket | None = None
         self._pid = 0
+        self._is_ending = False
         self._next_identity = 0
         self._running: dict[int, RunningSandbox] = {}
 
@@ -194,15 +198,20 @@ class LauncherProgram:
                 with suppress(OSError):  # without the launcher there are no sandboxes
                     self._send(("signal", identity, int(number)), ())
 
-    def close(self) -> None:
-        """Kills what is still running, and returns when the launcher has ended."""
+    def end(self) -> None:
+        """Has what is still running killed, and the launcher end then."""
         with self._lock:
             connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        connection.shutdown(socket.SHUT_WR)
-        with suppress(ChildProcessError):  # somebody else may wait for all children
-            os.waitpid(self._pid, 0)
+        if connection is not None:
+            connection.shutdown(socket.SHUT_WR)
+            self._is_ending = True
+
+    def wait(self) -> None:
+        """Returns when the launcher that was told to end has ended."""
+        if self._is_ending:
+            self._is_ending = False
+            with suppress(ChildProcessError):  # somebody else may wait for all children
+                os.waitpid(self._pid, 0)
 
     def _start_program(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -110,7 +110,7 @@ def delete_tree(path: str, should_stop: Callable[[], bool] = lambda: False) -> N
 
 
 def _delete_files(directory: str) -> list[str]:
-    """Deletes all but the directories in DIRECTORY, and gives the paths of these."""
+    """Deletes all but directories with something in them in DIRECTORY, and gives the paths of these."""
     try:
         if os.lstat(directory).st_mode & 0o700 != 0o700:
             os.chmod(directory, 0o700)
@@ -118,10 +118,22 @@ def _delete_files(directory: str) -> list[str]:
             listed = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
     except FileNotFoundError:
         return []
+    left: list[str] = []
     for path, is_directory in listed:
         if not is_directory:
             _ignore_missing_unlink(path)
-    return [path for path, is_directory in listed if is_directory]
+        elif not _try_rmdir(path):
+            left.append(path)
+    return left
+
+
+def _try_rmdir(path: str) -> bool:
+    """Deletes a directory that is empty, as most in a scratch directory are, without reading it."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
 
 
 def _ignore_missing_unlink(path: str) -> None:
