@@ -16,6 +16,7 @@ _OLDER = "older"
 def cache_info(app: App) -> CacheInfo:
     """Looks at all records and trees of the local cache."""
     from .._store.accounting import accounts
+    from .._store.layout import TreeForm
     from .._store.usage import measure_objects
 
     usage = app.cas.usage
@@ -27,7 +28,7 @@ def cache_info(app: App) -> CacheInfo:
             usage.effective_quota_bytes,
             usage.free_bytes,
             quarantined=_count(app.cas.quarantine_directory),
-            trees=_count(os.path.join(app.paths.cache, "trees")),
+            trees=sum(_count(os.path.join(app.paths.cache, form.value)) for form in TreeForm),
             by_age={label: Share() for label in (*(label for label, _ in _AGES), _OLDER)},
             pins=Pins(app.paths.cache).names(),
         )

@@ -29,6 +29,7 @@ class LaunchSpec:
     options: tuple[str, ...] | None = None  # of any length, if the program is bubblewrap
     # absolute paths, bottom first: an overlay of them and DIRECTORY/upper is mounted on DIRECTORY/root
     layers: tuple[str, ...] | None = None
+    stubs: tuple[str, str, int] | None = None  # as `Cas.stub_layers`, if layers are such trees
     modes: tuple[tuple[str, int], ...] = ()  # permissions to set once the overlay is mounted
     read_only: tuple[str, ...] = ()  # what is made read-only in the overlay
     is_interactive: bool = False  # stays in the session and process group of bst
@@ -267,6 +268,7 @@ def request_from_spec(spec: LaunchSpec) -> "Request":
         "directory": os.fsencode(spec.directory),
         "options": options,
         "layers": None if spec.layers is None else [os.fsencode(path) for path in spec.layers],
+        "stubs": spec.stubs and (os.fsencode(spec.stubs[0]), os.fsencode(spec.stubs[1]), spec.stubs[2]),
         "modes": [(os.fsencode(path), mode) for path, mode in spec.modes],
         "read_only": [os.fsencode(path) for path in spec.read_only],
         "is_interactive": spec.is_interactive,

@@ -22,6 +22,7 @@ class CopiedRoot:
     """
 
     layers: tuple[str, ...] | None = None
+    stubs: tuple[str, str, int] | None = None
     read_only: tuple[str, ...] = ()
 
     def __init__(self, cas: Cas, directory: str, tree: str, protection: WriteProtection) -> None:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
         directory: bytes  # absolute; becomes the working directory
         # absolute paths, bottom first: an overlay of them, `upper` and `work` is mounted on `root`
         layers: list[bytes] | None
+        # absolute paths: the parent of layers whose files are stubs, and the directory of their contents; and
+        # what changes when an overlay of them must not be used any more
+        stubs: tuple[bytes, bytes, int] | None
         modes: list[tuple[bytes, int]]  # relative paths, and what permissions they get once it is mounted
         read_only: list[bytes]  # relative paths that are then mounted read-only, if there is an overlay
         options: bytes | None  # of bubblewrap, each ended by NUL; offered as `--args`
@@ -62,6 +65,8 @@ READ_ONLY_REMOUNT = MS_BIND | 0x20 | 0x1  # MS_REMOUNT, MS_RDONLY
 # `volatile` makes copying up several times cheaper; what is lost in a crash of the machine is
 # not used again.  `index=off`: files of different trees may share an inode.
 OVERLAY_OPTIONS = b"userxattr,volatile,index=off"
+# Where layers are of another overlay, files would otherwise differ in their devices, too.
+ONE_DEVICE = b",xino=on"
 MNT_DETACH = 2
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -103,6 +108,63 @@ class Sandbox:
         self.init_pid: int | None = None  # process 1 inside, while it outlives bubblewrap
 
 
+class StubTrees:
+    """A directory of trees whose files are stubs, and the overlay on it that shows their contents.
+
+    The kernel follows a stub from the lowest layer of an overlay alone. So one overlay, mounted on
+    the directory itself, has all trees in its single layer over that of the contents; layers of
+    other overlays are taken from it.
+
+    Args:
+        libc: The C library.
+        directory: Absolute path.
+        contents: Absolute path of what the stubs name.
+    """
+
+    def __init__(self, libc: ctypes.CDLL, directory: bytes, contents: bytes) -> None:
+        self._libc = libc
+        self._directory = directory
+        self._contents = contents
+        self._descriptor: int | None = None  # of the directory under the overlay, once that is mounted
+        self._shown: dict[bytes, int] = {}  # inodes of the trees that it has been asked to show
+        self._generation = 0
+
+    def show(self, names: list[bytes], generation: int) -> None:
+        """Sees to it that the overlay shows the trees of these names as they are now.
+
+        It goes on showing a tree or content that was replaced, so then, and if there is another
+        GENERATION, a new one is mounted. Who uses the old one keeps it.
+        """
+        try:
+            if self._descriptor is None:
+                self._mount()
+            inodes = {name: os.stat(name, dir_fd=self._descriptor).st_ino for name in names}
+            is_replaced = any(self._shown.get(name, inode) != inode for name, inode in inodes.items())
+            if is_replaced or generation != self._generation:
+                self._generation = generation
+                self._libc.umount2(self._directory, MNT_DETACH)
+                self._mount()
+            self._shown.update(inodes)
+        except OSError as error:
+            raise SetupError("mount", error.errno or 0) from error
+
+    def _mount(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self._shown.clear()
+        descriptors = [open_directory(path) for path in (self._directory, self._contents)]
+        try:
+            os.chdir("/proc/self/fd")
+            options = b"lowerdir=%d::%d,userxattr" % tuple(descriptors)
+            if self._libc.mount(b"overlay", self._directory, b"overlay", 0, options):
+                raise failure_of("mount")
+            self._descriptor = descriptors.pop(0)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
 class Launcher:
     """Serves requests from CONNECTION until it ends."""
 
@@ -110,6 +172,7 @@ class Launcher:
         self._connection = connection
         self._libc = load_libc()
         self._has_namespaces = False
+        self._stub_trees: dict[bytes, StubTrees] = {}  # by their directory
         self._sandboxes: dict[int, Sandbox] = {}  # by identity
         self._by_pid: dict[int, Sandbox] = {}  # by the process that is waited for
 
@@ -165,7 +228,9 @@ class Launcher:
         if not self._has_namespaces:
             enter_namespaces(self._libc)
             self._has_namespaces = True
-        mount_overlay(self._libc, spec["directory"], spec["layers"])
+        if spec["stubs"] is not None:
+            self._show_stubs(spec["stubs"], spec["layers"])
+        mount_overlay(self._libc, spec)
         try:
             for path in spec["read_only"]:
                 protect(self._libc, os.path.join(spec["directory"], path))
@@ -173,6 +238,15 @@ class Launcher:
         except SetupError:
             self._unmount(overlay_root(spec))
             raise
+
+    def _show_stubs(self, stubs: tuple[bytes, bytes, int], layers: list[bytes]) -> None:
+        """Has those of LAYERS that are in the first of STUBS show the contents of their stubs."""
+        directory, contents, generation = stubs
+        trees = self._stub_trees.get(directory)
+        if trees is None:
+            trees = self._stub_trees[directory] = StubTrees(self._libc, directory, contents)
+        names = [name for parent, name in map(os.path.split, layers) if parent == directory]
+        trees.show(names, generation)
 
     def _unmount(self, mount_point: bytes) -> None:
         """Removes the overlay on MOUNT_POINT with what is mounted in it; nobody uses it any more."""
@@ -396,26 +470,33 @@ def write_file(path: str, text: str) -> None:
         os.close(descriptor)
 
 
-def mount_overlay(libc: ctypes.CDLL, directory: bytes, layers: list[bytes]) -> None:
-    """Lays LAYERS, bottom first, over each other, and DIRECTORY/upper over them all, on DIRECTORY/root.
+def mount_overlay(libc: ctypes.CDLL, spec: Request) -> None:
+    """Lays the layers of SPEC over each other, and `upper` in its directory over them all, on `root` there.
 
     The text of the options is limited to one page, and some characters mean something in
     it, so directories are named by their descriptors.
     """
     opened: list[int] = []
+    directory, layers = spec["directory"], spec["layers"] or []
     try:
         paths = (directory + b"/work", directory + b"/upper", *reversed(layers))
-        opened.extend(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in paths)
+        opened.extend(map(open_directory, paths))
         os.chdir("/proc/self/fd")
         work, upper, *lower = (b"%d" % descriptor for descriptor in opened)
         options = b"lowerdir=%s,upperdir=%s,workdir=%s," % (b":".join(lower), upper, work)
-        if libc.mount(b"overlay", directory + b"/root", b"overlay", 0, options + OVERLAY_OPTIONS):
+        options += OVERLAY_OPTIONS + (ONE_DEVICE if spec["stubs"] is not None else b"")
+        if libc.mount(b"overlay", overlay_root(spec), b"overlay", 0, options):
             raise failure_of("mount")
     except OSError as error:
         raise SetupError("mount", error.errno or 0) from error
     finally:
         for descriptor in opened:
             os.close(descriptor)
+
+
+def open_directory(path: bytes) -> int:
+    """A descriptor of the directory at PATH."""
+    return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def protect(libc: ctypes.CDLL, path: bytes) -> None:

@@ -8,9 +8,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Protocol
 
+from .._exceptions import SandboxError
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas_directory import CasDirectory
 from .._store.frozen import FrozenDirectory
+from .._store.layout import TreeForm
 from .._store.merged_layers import merge_layers
 from ..sandbox import Sandbox, _SandboxFlags
 from .bwrap import HostMount, SandboxView, bubblewrap_options
@@ -25,6 +27,8 @@ from .protection import MOUNT_POINTS, WriteProtection, protect_all_but
 # permissions of the directories above writable ones: no capability overrides them inside
 PARENT_MODE = 0o555
 TERMINAL_DESCRIPTORS = (0, 1, 2)
+# their programs may refuse files whose inode numbers need more than 32 bits
+_SMALL_ARCHITECTURES = ("x86-32", "aarch32", "rv32g", "power-isa-be", "sparc-v9")
 
 
 class SandboxRoot(Protocol):
@@ -32,6 +36,7 @@ class SandboxRoot(Protocol):
 
     path: str  # host path of what becomes `/`
     layers: tuple[str, ...] | None  # of an overlay, if it has to be mounted first
+    stubs: tuple[str, str, int] | None  # as `Cas.stub_layers`, if layers are such trees
     read_only: tuple[str, ...]  # what is then made read-only, relative to the directory of `path`
     mounts: tuple[HostMount, ...]  # what else makes up the tree
 
@@ -52,6 +57,7 @@ class LocalSandbox(Sandbox):
         self._services = environment
         self._host_mounts: list[HostMount] = []
         self._run_count = 0
+        self._staged: tuple[TreeForm, list[Digest]] = TreeForm.LINKS, []  # what the last command has seen
 
     def close(self) -> None:
         """Gives up the files of the commands; costs one rename."""
@@ -106,12 +112,16 @@ class LocalSandbox(Sandbox):
             directory=posixpath.dirname(root.path),
             options=bubblewrap_options(view),
             layers=root.layers,
+            stubs=root.stubs,
             read_only=root.read_only,
             modes=tuple((posixpath.join("root", path), PARENT_MODE) for path in protection.parents),
             is_interactive=view.is_interactive,
         )
         try:
-            return self._launch(spec)
+            status = self._launch(spec)
+            if status != 0 and not spec.is_interactive:
+                self._check_staged()
+            return status
         finally:
             for path, base in bases.items():
                 self._attach(root, path, base)
@@ -142,23 +152,28 @@ class LocalSandbox(Sandbox):
         if capabilities.method is RootMethod.COPY:
             tree = cas.extracted_tree(self._virtual._digest())
             return CopiedRoot(cas, directory, tree, protection)
+        has_stubs = capabilities.method is RootMethod.STUBS and self._may_have_large_inodes()
+        form = TreeForm.STUBS if has_stubs else TreeForm.LINKS
         plan = self._virtual._staging_plan()
-        layers = []
-        for number, layer in enumerate(merge_layers(cas, plan.layers, plan.private)):
+        trees = merge_layers(cas, plan.layers, plan.private) or (EMPTY_DIGEST,)  # an overlay needs one
+        self._staged = form, [tree for tree in trees if tree not in plan.private]
+        paths = dict(zip(self._staged[1], cas.extracted_trees(self._staged[1], form), strict=True))
+        for number, layer in enumerate(trees):
             if layer in plan.private:
                 # gzip, cp and others refuse files that have, or seem to have, a second name
                 path = os.path.join(self._services.scratch_directory, f"{self._run_count}-layer-{number}")
                 cas.extract_private(FrozenDirectory(layer), path)
-            else:
-                path = cas.extracted_tree(layer)
-            layers.append(path)
-        if not layers:  # an overlay needs one
-            layers.append(cas.extracted_tree(EMPTY_DIGEST))
+                paths[layer] = path
+        layers = tuple(paths[tree] for tree in trees)
         under = {}
         if plan.changes is not None:
             under = {path: self._virtual._under(path) for path in protection.writable}
-        content = OverlayContent(tuple(layers), plan.changes, plan.removed, under)
+        content = OverlayContent(layers, plan.changes, plan.removed, under, form)
         return OverlayRoot(cas, directory, content, protection)
+
+    def _may_have_large_inodes(self) -> bool:
+        """Whether programs know inode numbers of 64 bits, as files in overlays over overlays have them."""
+        return self._services.configuration.build_arch not in _SMALL_ARCHITECTURES
 
     def _view(
         self,
@@ -216,6 +231,18 @@ class LocalSandbox(Sandbox):
                 if running is not None:
                     running.end()
                 raise
+
+    def _check_staged(self) -> None:
+        """Raises SandboxError if what was staged is gone, as a command may have failed for that."""
+        form, trees = self._staged
+        lost = self._services.cas.unsound_trees(trees, form)
+        if lost:
+            raise SandboxError(
+                "A command failed, and files that were staged for it are gone from the cache, or damaged",
+                detail="The failure is not kept: the next build tries again."
+                f" The trees are {', '.join(map(str, lost))}.",
+                reason="staged-files-lost",
+            )
 
     def _attach(self, root: SandboxRoot, path: str, base: FrozenDirectory) -> None:
         """Replaces the virtual directory's PATH by what the command left there, when it is asked for."""

@@ -8,6 +8,7 @@ from .._dataclass import dataclass
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._store.cas import Cas
 from .._store.frozen import FrozenDirectory
+from .._store.layout import TreeForm
 from .._store.private_tree import PrivateFiles
 from ..utils import BST_ARBITRARY_TIMESTAMP
 from .bwrap import HostMount
@@ -38,6 +39,7 @@ class OverlayContent:
     changes: FrozenDirectory | None  # a tree over them that nobody else needs
     removed: tuple[str, ...]  # relative paths of what is hidden then; only if there are changes
     under: Mapping[str, FrozenDirectory]  # what writable paths show without the changes
+    form: TreeForm  # of the layers
 
 
 def hide(upper: str, path: str) -> None:
@@ -84,6 +86,7 @@ class OverlayRoot:
         make_overlay_directories(directory, has_upper=content.changes is not None)
         self.path = os.path.join(directory, "root")
         self.layers: tuple[str, ...] | None = content.layers
+        self.stubs = cas.stub_layers if content.form is TreeForm.STUBS else None
         # by the launcher: it takes a third of the time that bubblewrap needs for the same
         self.read_only = tuple(os.path.join("root", path) for path in protection.mountable_siblings())
 
@@ -111,5 +114,5 @@ class OverlayRoot:
         )
         if before == EMPTY_DIGEST and path:
             # all of it is here: whoever stages this tree need not extract it
-            self._cas.adopt_tree(digest, changed)
+            self._cas.adopt_tree(digest, changed, self._content.form)
         return digest

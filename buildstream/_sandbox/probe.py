@@ -5,18 +5,29 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from enum import Enum
+from typing import TypedDict
 
 from .._dataclass import dataclass
 from .._exceptions import SandboxError
+from .._store.stubs import make_stub
 from .bwrap import SandboxView, bubblewrap_candidates, bubblewrap_options, version_from_text
 from .client import LaunchError, LaunchFailure, LaunchSpec, SandboxLauncher
 from .diagnosis import explain_failure, unavailable
 from .overlay import make_overlay_directories
 
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 # replaces a directory of the lower layer: fails where the file system can't mark directories as opaque
 REPLACE_DIRECTORY = "import os; os.rmdir('root/old'); os.mkdir('root/old'); os.rmdir('root/old')"
+# looks at stubs of one object in both layers, and writes to one
+USE_STUBS = (
+    REPLACE_DIRECTORY + "; paths = ['root/old-1', 'root/old-2']; is_right = all(open(path).read() == 'text'"
+    " for path in paths); found = [os.stat(path) for path in paths]; open(paths[1], 'a').write('more');"
+    " is_one = found[0].st_ino == found[1].st_ino or found[0].st_dev != found[1].st_dev;"
+    " raise SystemExit(not is_right or is_one or found[0].st_nlink != 1 or"
+    " [open(path).read() for path in paths] != ['text', 'textmore'])"
+)
 # bubblewrap's complaint about a missing command: everything before has worked
 EXECUTION_FAILURE = "execvp"
 
@@ -24,6 +35,7 @@ EXECUTION_FAILURE = "execvp"
 class RootMethod(Enum):
     """How the root of a sandbox is made."""
 
+    STUBS = "stubs"  # as below, and each file of the trees has an inode of its own
     OVERLAY = "overlay"  # stored trees over each other, changes go to a directory of the sandbox
     COPY = "copy"  # one stored tree, copies of what may be written
 
@@ -34,6 +46,13 @@ class SandboxCapabilities:
 
     bubblewrap: str  # absolute path of the program
     method: RootMethod
+
+
+class _Layers(TypedDict):
+    """Those values of a LaunchSpec."""
+
+    layers: tuple[str, ...] | None
+    stubs: tuple[str, str, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +140,7 @@ class SandboxProbe:
         return [CACHE_FORMAT, os.uname().release, forced, files]
 
     def _try_out(self, programs: list[str]) -> SandboxCapabilities:
-        method = self._forced_method or (RootMethod.OVERLAY if self._overlay_works() else RootMethod.COPY)
+        method = self._forced_method or self._find_method()
         last = Trial(None, 0, "")
         for program in self._newest_first(programs):
             for attempted in dict.fromkeys((method, RootMethod.COPY)):
@@ -139,37 +158,40 @@ class SandboxProbe:
                 versions[program] = version_from_text(trial.output)
         return sorted(versions, key=lambda program: versions[program], reverse=True)
 
-    def _overlay_works(self) -> bool:
-        with self._trial_directory() as directory:
-            argv = (sys.executable, "-I", "-S", "-c", REPLACE_DIRECTORY)
-            layers = (os.path.join(directory, "lower"),)
-            trial = self._try(LaunchSpec(argv, directory, layers=layers))
-        return trial.failure is None and trial.status == 0
+    def _find_method(self) -> RootMethod:
+        for method in (RootMethod.STUBS, RootMethod.OVERLAY):
+            with suppress(OSError), self._trial_directory(method) as directory:  # no attributes, for one
+                script = USE_STUBS if method is RootMethod.STUBS else REPLACE_DIRECTORY
+                spec = LaunchSpec((sys.executable, "-I", "-S", "-c", script), directory)
+                trial = self._try(replace(spec, **_layers(directory, method)))
+                if trial.failure is None and trial.status == 0:
+                    return method
+        return RootMethod.COPY
 
     def _try_bubblewrap(self, program: str, method: RootMethod) -> Trial:
         """Sets up a whole sandbox, in which there is nothing to run."""
-        with self._trial_directory() as directory:
-            is_overlay = method is RootMethod.OVERLAY
-            root = os.path.join(directory, "root" if is_overlay else "lower")
+        with self._trial_directory(method) as directory:
+            is_overlay = method is not RootMethod.COPY
+            root = os.path.join(directory, "root" if is_overlay else "trees/1")
             view = SandboxView(root, False, (), (), "/", {}, 0, 0)
-            return self._try(
-                LaunchSpec(
-                    (program, "/nothing"),
-                    directory,
-                    bubblewrap_options(view),
-                    layers=(os.path.join(directory, "lower"),) if is_overlay else None,
-                )
-            )
+            spec = LaunchSpec((program, "/nothing"), directory, bubblewrap_options(view))
+            return self._try(replace(spec, **_layers(directory, method)))
 
     @contextmanager
-    def _trial_directory(self) -> Iterator[str]:
-        """A directory with an overlay of one layer, `lower`, ready to be mounted."""
+    def _trial_directory(self, method: RootMethod) -> Iterator[str]:
+        """A directory with an overlay of two layers, `trees/1` and `trees/2`, ready to be mounted."""
         import tempfile
 
         with tempfile.TemporaryDirectory(prefix="sandbox-", dir=self._directory) as directory:
-            lower = os.path.join(directory, "lower")
-            for name in ("old", "dev", "proc", "tmp"):
-                os.makedirs(os.path.join(lower, name))
+            for number in ("1", "2"):
+                tree = os.path.join(directory, "trees", number)
+                for name in ("old", "dev", "proc", "tmp"):
+                    os.makedirs(os.path.join(tree, name))
+                if method is RootMethod.STUBS:
+                    make_stub(os.path.join(tree, f"old-{number}"), "text", 4, mode=0o644, mtime_ns=0)
+            os.mkdir(os.path.join(directory, "objects"))
+            with open(os.path.join(directory, "objects", "text"), "w", encoding="ascii") as file:
+                file.write("text")
             make_overlay_directories(directory)
             yield directory
             # the kernel leaves a directory without permissions
@@ -191,6 +213,17 @@ class SandboxProbe:
             except LaunchError as error:
                 failure = error.failure
             return Trial(failure, status, output.read())
+
+
+def _layers(directory: str, method: RootMethod) -> "_Layers":
+    """What a LaunchSpec says of the overlay of a trial directory."""
+    if method is RootMethod.COPY:
+        return {"layers": None, "stubs": None}
+    trees = os.path.join(directory, "trees")
+    layers = (os.path.join(trees, "1"), os.path.join(trees, "2"))
+    if method is RootMethod.OVERLAY:
+        return {"layers": layers, "stubs": None}
+    return {"layers": layers, "stubs": (trees, os.path.join(directory, "objects"), 0)}
 
 
 def read_result(path: str, identity: list[object]) -> SandboxCapabilities | None:

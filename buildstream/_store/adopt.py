@@ -7,16 +7,20 @@ from collections.abc import Callable
 
 from .._model.digest import Digest
 from .._model.tree import FileEntry, TreeDirectory
-from .extract import TreeExtractor
-from .layout import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS, storage_errors
+from .extract import TreeExtractor, make_stub_of
+from .layout import DIRECTORY_MODE, EXECUTABLE_MODE, FILE_MODE, MTIME_NS, TreeForm, storage_errors
 from .objects import ObjectStore
+
+STUBBED_AT_MOST = 100  # files
 
 
 class TreeAdopter:
     """Makes a host directory that was just captured the extracted tree of its digest.
 
     The directory must be exactly what extracting would have made, apart from
-    modes and times; otherwise it is left alone.
+    modes and times; otherwise it is left alone. For a tree of stubs, they take
+    the places of the files, which are objects since they were captured: at most
+    STUBBED_AT_MOST, as to extract the tree, by workers, is faster than that.
     """
 
     def __init__(
@@ -28,6 +32,7 @@ class TreeAdopter:
         self._extractor = extractor
         self._objects = objects
         self._read_directory = read_directory
+        self._stubbed: list[tuple[str, FileEntry]] = []  # files that stubs take the places of
 
     def adopt(self, digest: Digest, path: str) -> bool:
         """Whether PATH became the tree DIGEST; then it is no longer at PATH.
@@ -35,13 +40,17 @@ class TreeAdopter:
         Raises:
             CASError: The disk refuses.
         """
-        target = self._extractor.path(digest)
-        if os.path.isdir(target):
+        if self._extractor.exists(digest):
             return False
         with storage_errors("adopt", path):
             directories = self._checked_directories(digest, path)
             if directories is None:
                 return False
+            if self._extractor.form is TreeForm.STUBS:
+                self._extractor.announce([digest])
+                for file_path, entry in self._stubbed:
+                    os.unlink(file_path)
+                    make_stub_of(self._objects, entry, file_path)
             for directory in reversed(directories):
                 os.chmod(directory, DIRECTORY_MODE)
                 os.utime(directory, ns=(MTIME_NS, MTIME_NS))
@@ -60,6 +69,8 @@ class TreeAdopter:
             path, directory_digest = waiting.pop()
             directory = self._read_directory(directory_digest)
             if directory.mtime_ns is not None or not self._matches(path, directory):
+                return None
+            if len(self._stubbed) > STUBBED_AT_MOST:
                 return None
             directories.append(path)
             waiting.extend((f"{path}/{entry.name}", entry.digest) for entry in directory.directories)
@@ -90,6 +101,9 @@ class TreeAdopter:
             and self._objects.is_object(status, entry.digest, executable=entry.is_executable)
         ):
             return False
+        if self._extractor.form is TreeForm.STUBS and entry.digest.size:
+            self._stubbed.append((path, entry))
+            return True
         mode = EXECUTABLE_MODE if entry.is_executable else FILE_MODE
         if stat.S_IMODE(status.st_mode) != mode:
             os.chmod(path, mode)

@@ -18,7 +18,7 @@ from .elsewhere import Elsewhere
 from .extract import TreeExtractor
 from .flushing import Flusher, last_flush_ns
 from .frozen import FrozenDirectory
-from .layout import StoreLayout, storage_errors
+from .layout import StoreLayout, TreeForm, storage_errors
 from .manyblobs import ManyBlobs
 from .objects import ObjectStore
 from .objectuse import ObjectUse, object_uses, remove_unused
@@ -75,13 +75,18 @@ class Cas:
         )
         self._objects.synced_ns = last_flush_ns(self._layout)
         self._flusher = Flusher(self._layout, self._lock, self._objects.writer, disk)
-        self._extractor = TreeExtractor(
-            self._layout,
-            self._objects,
-            self._lock,
-            self.read_directory,
-            self._flusher.look_back,
-        )
+        self._extractors = {
+            form: TreeExtractor(
+                self._layout,
+                form,
+                self._objects,
+                self._lock,
+                read_directory=self.read_directory,
+                look_back=self._flusher.look_back,
+                announce=self._announce,
+            )
+            for form in TreeForm
+        }
         self.many = ManyBlobs(self._objects, self._trees, self._lock)
         self.elsewhere: Elsewhere | None = None  # to be set by who knows another store
         # what trees give that are laid over each other, by them, bottom first
@@ -482,17 +487,46 @@ class Cas:
 
     # --- Extracted trees
 
-    def extracted_tree(self, digest: Digest) -> str:
-        """The path of a host directory with the content of a tree; it must not be written to.
+    def extracted_tree(self, digest: Digest, form: TreeForm = TreeForm.LINKS) -> str:
+        """As `extracted_trees`, for one tree."""
+        return self.extracted_trees([digest], form)[0]
 
-        It is built the first time.  Files are 0644 or 0755 and directories
-        0755, modified at 1321009871 unless another time was recorded.
+    def extracted_trees(self, digests: Iterable[Digest], form: TreeForm) -> list[str]:
+        """The paths of host directories with the content of trees; they must not be written to.
+
+        Each is built the first time.  Files are 0644 or 0755 and directories
+        0755, modified at 1321009871 unless another time was recorded.  No file is a
+        hard link of another one of any such tree.
+
+        Args:
+            digests: The trees.
+            form: What their files are; stubs have no content but in an overlay over `stub_layers`.
 
         Raises:
             CASError: A blob is missing or corrupt, or the disk is full.
         """
-        self.bring_tree(digest)
-        return self._extractor.extract(digest)
+        digests = tuple(digests)
+        for digest in digests:
+            self.bring_tree(digest)
+        return self._extractors[form].extract(digests)
+
+    @property
+    def stub_layers(self) -> tuple[str, str, int]:
+        """What an overlay of all trees of stubs is made of.
+
+        Returns:
+            The directory of the trees; that of the objects they name; and a number that has changed if
+            another object has come in the place of a corrupt one, so that an older overlay must not be used.
+        """
+        stubs = self._layout.extracted[TreeForm.STUBS]
+        return stubs, self._layout.objects, self._objects.quarantine_count
+
+    def unsound_trees(self, digests: Iterable[Digest], form: TreeForm) -> list[Digest]:
+        """Those of the extracted trees that are not there any more with all their contents.
+
+        Costs a look at each file.
+        """
+        return self._extractors[form].unsound(digests)
 
     def extract_private(self, content: FrozenDirectory, path: str) -> PrivateFiles:
         """Builds CONTENT at PATH, which must not exist, for the caller alone.
@@ -509,21 +543,23 @@ class Cas:
                 self.bring_tree(tree)
         return extract_private(self._objects, self.read_directory, content, path)
 
-    def adopt_tree(self, digest: Digest, path: str) -> bool:
+    def adopt_tree(self, digest: Digest, path: str, form: TreeForm = TreeForm.LINKS) -> bool:
         """Makes a directory just captured with consume=True the extracted tree of its digest.
 
         Args:
             digest: What the capture gave.
             path: The directory.  Modes and times below it may be changed in any case.
+            form: What the files of the tree are; stubs take the places of the files.
 
         Returns:
             Whether it was adopted, and so is gone from PATH.  False if there is such
-            a tree, or if the directory is not exactly what extracting would make.
+            a tree, or if the directory is not exactly what extracting would make, or if
+            extracting will be as fast.
 
         Raises:
             CASError: The disk refuses.
         """
-        return TreeAdopter(self._extractor, self._objects, self.read_directory).adopt(digest, path)
+        return TreeAdopter(self._extractors[form], self._objects, self.read_directory).adopt(digest, path)
 
     # --- Sessions and clean-up
 
@@ -554,6 +590,11 @@ class Cas:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+    def _announce(self, trees: Sequence[Digest]) -> None:
+        if self._session is not None and trees:
+            with self._lock.shared():
+                self._session.announce(trees)
 
     def protecting(self) -> AbstractContextManager[None]:
         """The block in which nothing is cleaned up; to be left soon."""

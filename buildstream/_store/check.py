@@ -5,16 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from .._exceptions import CASError
 from .._model.cachestate import CheckReport
 from .._model.digest import Digest
 from .._model.tree import TreeDirectory
 from .cleanup import RecordSet
 from .filedigest import digest_of_file
-from .layout import StoreLayout
+from .layout import StoreLayout, TreeForm
 from .objects import ObjectStore
 from .trash import discard
-from .treecheck import is_tree_sound
+from .treecheck import TreeCheck
 
 _BATCH = 256  # objects that are hashed between two reports of progress
 
@@ -118,19 +117,19 @@ class StoreCheck:
 
     def trees(self, advance: Callable[[int], None]) -> None:
         """Looks whether extracted trees are what they were."""
-        for name in sorted(os.listdir(self._layout.trees)):
-            self.report.trees += 1
-            path = f"{self._layout.trees}/{name}"
-            digest = Digest(name, self._objects.size_of(name))
-            try:
-                is_sound = is_tree_sound(path, digest, self._read_directory)
-            except CASError:
-                is_sound = False  # what it should be is not known any more
-            if not is_sound:
-                self.report.damaged_trees.append(name)
-                if self._repairs:
-                    discard(self._layout, path)
-            advance(1)
+        for form, directory in self._layout.extracted.items():
+            for name in sorted(os.listdir(directory)):
+                self.report.trees += 1
+                path = f"{directory}/{name}"
+                if not self._is_sound(form, name, path):
+                    self.report.damaged_trees.append(name)
+                    if self._repairs:
+                        discard(self._layout, path)
+                advance(1)
+
+    def _is_sound(self, form: TreeForm, name: str, path: str) -> bool:
+        digest = Digest(name, self._objects.size_of(name))
+        return TreeCheck(form, self._objects, self._read_directory).sound([(path, digest)])[0]
 
 
 def _digest(named: tuple[str, str]) -> Digest | None:

@@ -14,7 +14,7 @@ from .cas import Cas
 from .extract import copy_content
 from .layout import host_errors
 from .nodes import DirectoryNode, Tree
-from .placing import FilePlacer, Placement
+from .placing import FilePlacer, Making, Placement
 from .tarexport import add_tree_to_tar
 from .treeplacing import TreePlacer
 
@@ -119,7 +119,8 @@ class _DirectoryExport:
                 entry = entries[position]
                 if may_exist:
                     _remove(f"{path}/{entry.name}")
-                self._write_file(entry, f"{path}/{entry.name}", self._hardlinks and entry.mtime_ns is None)
+                is_link = self._hardlinks and entry.mtime_ns is None
+                self._write_file(entry, f"{path}/{entry.name}", Making.LINK if is_link else Making.COPY)
         for path, digest in trees.refused:
             directory = self._cas.read_directory(digest)
             for name, *_ in (*directory.files, *directory.symlinks):
@@ -128,15 +129,15 @@ class _DirectoryExport:
 
     def _add_files(self, placer: FilePlacer, path: str, entries: tuple[FileEntry, ...]) -> None:
         if not self._hardlinks:
-            placer.add(path, entries, links=False)
+            placer.add(path, entries, Making.COPY)
             return
-        placer.add(path, [entry for entry in entries if entry.mtime_ns is None], links=True)
-        placer.add(path, [entry for entry in entries if entry.mtime_ns is not None], links=False)
+        placer.add(path, [entry for entry in entries if entry.mtime_ns is None], Making.LINK)
+        placer.add(path, [entry for entry in entries if entry.mtime_ns is not None], Making.COPY)
 
-    def _write_file(self, entry: FileEntry, path: str, links: bool) -> None:
+    def _write_file(self, entry: FileEntry, path: str, making: Making) -> None:
         """Writes one file, where nothing is in its way."""
         with host_errors("check out", path):
-            if not links or not self._cas.link(entry, path):
+            if making is Making.COPY or not self._cas.link(entry, path):
                 self._copy_file(entry, path)
 
     def _copy_file(self, entry: FileEntry, path: str) -> None:

@@ -2,7 +2,7 @@
 
 A clean-up keeps records from the most recently used one backwards, as long as what
 they refer to fits; drops the others; then deletes all objects and extracted trees that
-no record refers to.  Whatever a live session has used, written or protected since it
+no record refers to.  Whatever a live session has used, written, announced or protected since it
 began stays, so it may run beside builds of any process.
 """
 
@@ -17,10 +17,10 @@ from .._exceptions import CASError
 from .._model.digest import Digest
 from .._model.directorybytes import TreeDecodeError
 from .._model.tree import decode_directory
-from .layout import StoreLayout
+from .layout import StoreLayout, TreeForm
 from .objects import ObjectStore
 from .records import Records
-from .sessions import StoreLock, live_sessions, oldest_start_ns
+from .sessions import AnnouncedTrees, StoreLock, live_sessions, oldest_start_ns
 from .trash import discard, empty_trash
 from .usage import StoreUsage
 
@@ -65,6 +65,7 @@ class Candidate(NamedTuple):
 class CleanupPlan:
     """What a clean-up would keep and drop."""
 
+    announced: AnnouncedTrees  # those that it knows of already are kept
     dropped: list[Candidate] = field(default_factory=list)  # the least recently used last
     kept: int = 0  # number of records
     kept_bytes: int = 0  # of what these refer to
@@ -119,8 +120,9 @@ class Cleaner:
             unused_since_ns: Records that were not used since then go in any case.
         """
         protected_ns = oldest_start_ns(self._layout)
-        plan = CleanupPlan()
+        plan = CleanupPlan(AnnouncedTrees(self._layout))
         marker = _Marker(self._objects, plan.marked)
+        plan.kept_bytes += marker.mark(_trees(plan.announced.fresh()))
         waiting: list[Candidate] = []
         for candidate in sorted(self.candidates(), reverse=True):
             self._check()
@@ -183,8 +185,8 @@ class Cleaner:
                     report.dropped.append(candidate)
             if not is_unused:
                 marker.mark(self.references(candidate))
-        self._sweep_trees(plan.marked, report)
-        self._sweep_objects(plan.marked, report)
+        self._sweep_trees(plan, marker, report)
+        self._sweep_objects(plan, marker, report)
         self._discard_scratch()
         with suppress(CASError):  # it goes next time
             empty_trash(self._layout)
@@ -208,35 +210,62 @@ class Cleaner:
 
     # --- Deleting
 
-    def _sweep_trees(self, marked: set[str], report: CleanupReport) -> None:
+    def _sweep_trees(self, plan: CleanupPlan, marker: "_Marker", report: CleanupReport) -> None:
+        """Deletes extracted trees; of stubs, all whose objects may go."""
         protected_ns = oldest_start_ns(self._layout)
-        for name in os.listdir(self._layout.trees):
-            self._check()
-            if _TREE_MARK + name in marked:
-                continue
-            path = f"{self._layout.trees}/{name}"
-            with self._lock.exclusive(), suppress(FileNotFoundError):
-                if os.lstat(path).st_ctime_ns < protected_ns:
-                    discard(self._layout, path)
-                    report.deleted_trees += 1
+        for form, directory in self._layout.extracted.items():
+            for name in os.listdir(directory):
+                self._check()
+                while fresh := self._sweep_tree(
+                    f"{directory}/{name}", plan, 0 if form is TreeForm.STUBS else protected_ns, report
+                ):
+                    marker.mark(_trees(fresh))
 
-    def _sweep_objects(self, marked: set[str], report: CleanupReport) -> None:
+    def _sweep_tree(
+        self, path: str, plan: CleanupPlan, protected_ns: int, report: CleanupReport
+    ) -> list[Digest]:
+        """As `_sweep_folder`, for a tree, which stays if it was used since PROTECTED_NS, if that is not 0."""
+        with self._lock.exclusive(), suppress(FileNotFoundError):
+            if fresh := plan.announced.fresh():
+                return fresh
+            is_used = 0 < protected_ns <= os.lstat(path).st_ctime_ns
+            if not is_used and _TREE_MARK + os.path.basename(path) not in plan.marked:
+                discard(self._layout, path)
+                report.deleted_trees += 1
+        return []
+
+    def _sweep_objects(self, plan: CleanupPlan, marker: "_Marker", report: CleanupReport) -> None:
         protected_ns = oldest_start_ns(self._layout)
         report.used_bytes = 0
         for prefix in os.listdir(self._layout.objects):
             self._check()
-            directory = f"{self._layout.objects}/{prefix}"
-            with self._lock.exclusive(), os.scandir(directory) as entries:
+            while fresh := self._sweep_folder(prefix, plan, protected_ns, report):
+                marker.mark(_trees(fresh))
+
+    def _sweep_folder(
+        self, prefix: str, plan: CleanupPlan, protected_ns: int, report: CleanupReport
+    ) -> list[Digest]:
+        """Deletes what nobody needs of one folder of objects.
+
+        Returns:
+            Trees that are in use by now, and whose contents are not marked yet: then nothing is deleted.
+        """
+        directory = f"{self._layout.objects}/{prefix}"
+        with self._lock.exclusive():
+            if fresh := plan.announced.fresh():
+                return fresh
+            with os.scandir(directory) as entries:
                 for entry in entries:
                     status = entry.stat(follow_symlinks=False)
                     digest_hash = prefix + entry.name.removesuffix(".x")
-                    is_used = digest_hash in marked or status.st_atime_ns >= protected_ns
+                    is_used = digest_hash in plan.marked or status.st_atime_ns >= protected_ns
                     if is_used or entry.is_dir(follow_symlinks=False):
                         report.used_bytes += status.st_size
                         continue
                     os.unlink(entry.path)
                     report.deleted_objects += 1
                     report.deleted_bytes += status.st_size
+        return []
 
     def _check(self) -> None:
         if self._should_stop():
@@ -254,6 +283,10 @@ class Cleaner:
             session = self._layout.session_of(name)
             if session is not None and session not in alive:
                 discard(self._layout, f"{directory}/{name}")
+
+
+def _trees(digests: Iterable[Digest]) -> list[Reference]:
+    return [Reference(digest, is_tree=True) for digest in digests]
 
 
 class _Stopped(Exception):

@@ -19,6 +19,8 @@ import sys
 from operator import attrgetter
 from time import time_ns
 
+from .stubs import make_stub
+
 try:  # what hashlib would give, without what else it loads
     from _hashlib import openssl_sha256 as sha256
 except ImportError:
@@ -66,15 +68,17 @@ class FileWorker:
         """All operations by name."""
         from .treeworker import TreeWorker
 
-        trees = TreeWorker(self)
+        trees = TreeWorker(self, self._mtime_ns)
         return {
             "scan": self.scan,
             "hash": self.hash,
             "store": self.store,
             "link": self.link,
             "copy": self.copy,
+            "stub": self.stub,
             "look": trees.look,
             "place": trees.place,
+            "inspect": trees.inspect,
         }
 
     def scan(self, directory: str) -> tuple[str, bytes, list[tuple[str, int]]]:
@@ -191,11 +195,14 @@ class FileWorker:
             close(parent)
         return bytes(states), bytes(hashes)
 
-    def link(self, directory: str, files: "Sequence[ObjectFile]", verified_ns: int = 0) -> bytes:
+    def link(
+        self, directory: str, files: "Sequence[ObjectFile]", verified_ns: int = 0, alone: bool = False
+    ) -> bytes:
         """Makes files in DIRECTORY, second names of objects, which are verified.
 
         Args:
             verified_ns: Objects that have not changed since then are right, in the time of the file system.
+            alone: Whether objects that have a second name already are copied instead; all are read then.
 
         Returns:
             For each file LEFT or MADE.
@@ -204,11 +211,12 @@ class FileWorker:
         mtime_ns = self._mtime_ns
         changed = 0  # in a row
         states = bytearray(len(files))
+        os.umask(0o022)
         parent = open_(directory, _DIRECTORY)
         try:
             for number, (name, path, size, _) in enumerate(files):
                 try:
-                    status, is_right = None, False
+                    status, is_right, data = None, False, b""
                     if verified_ns:
                         status = lstat(path)
                         is_right = status.st_size == size and status.st_ctime_ns < verified_ns
@@ -231,7 +239,10 @@ class FileWorker:
                         and status.st_mtime_ns == mtime_ns
                         and status.st_mode == (0o100755 if path[-1] == "x" else 0o100644)
                     ):
-                        link(path, name, dst_dir_fd=parent)
+                        if not alone:
+                            link(path, name, dst_dir_fd=parent)
+                        elif status.st_nlink > 1 or not _is_linked_alone(path, name, parent):
+                            _write_new(name, parent, 0o755 if path[-1] == "x" else 0o644, data, mtime_ns)
                         states[number] = MADE
                 except OSError as error:
                     if error.errno in _HOPELESS:
@@ -249,7 +260,7 @@ class FileWorker:
         Returns:
             For each file LEFT or MADE.
         """
-        open_, read, write, close = os.open, os.read, os.write, os.close
+        open_, read, close = os.open, os.read, os.close
         states = bytearray(len(files))
         os.umask(mask)
         parent = open_(directory, _DIRECTORY)
@@ -267,17 +278,7 @@ class FileWorker:
                             close(descriptor)
                     if len(data) != size or sha256(data).hexdigest() != path[:2] + path[3:65]:
                         continue
-                    descriptor = open_(name, _CREATE, 0o777 if path[-1] == "x" else 0o666, dir_fd=parent)
-                    try:
-                        if write(descriptor, data) != size:
-                            raise OSError(errno.ENOSPC, "only a part was written")
-                        if time_ns_ is not None:
-                            os.utime(descriptor, ns=(time_ns_, time_ns_))
-                    except OSError:
-                        os.unlink(name, dir_fd=parent)
-                        raise
-                    finally:
-                        close(descriptor)
+                    _write_new(name, parent, 0o777 if path[-1] == "x" else 0o666, data, time_ns_)
                     states[number] = MADE
                 except OSError as error:
                     if error.errno in _HOPELESS:
@@ -285,6 +286,65 @@ class FileWorker:
         finally:
             close(parent)
         return bytes(states)
+
+    def stub(self, directory: str, files: "Sequence[ObjectFile]") -> bytes:
+        """Makes stubs of objects, which are verified, in DIRECTORY; all have a modification time.
+
+        Returns:
+            For each file LEFT or MADE.
+        """
+        open_, read, close = os.open, os.read, os.close
+        states = bytearray(len(files))
+        parent = open_(directory, _DIRECTORY)
+        try:
+            for number, (name, path, size, time_ns_) in enumerate(files):
+                if size > MOST_BYTES or time_ns_ is None:
+                    continue
+                try:
+                    descriptor = open_(path, READ_OBJECT)
+                    try:
+                        data = read(descriptor, size + 1)
+                    finally:
+                        close(descriptor)
+                    if len(data) != size or sha256(data).hexdigest() != path[:2] + path[3:65]:
+                        continue
+                    mode = 0o755 if path[-1] == "x" else 0o644
+                    make_stub(name, path, size, mode=mode, mtime_ns=time_ns_, parent=parent)
+                    states[number] = MADE
+                except OSError as error:
+                    if error.errno in _HOPELESS:
+                        break
+        finally:
+            close(parent)
+        return bytes(states)
+
+
+def _is_linked_alone(path: str, name: str, parent: int) -> bool:
+    """Makes NAME a second name of the object at PATH; False, and there is none, if that has others."""
+    os.link(path, name, dst_dir_fd=parent)
+    if os.stat(name, dir_fd=parent, follow_symlinks=False).st_nlink == 2:
+        return True
+    os.unlink(name, dir_fd=parent)
+    return False
+
+
+def _write_new(name: str, parent: int, mode: int, data: bytes, mtime_ns: int | None) -> None:
+    """Makes the file NAME in the directory PARENT.
+
+    Raises:
+        OSError: It can't be made, and there is nothing, unless there was.
+    """
+    descriptor = os.open(name, _CREATE, mode, dir_fd=parent)
+    try:
+        if os.write(descriptor, data) != len(data):
+            raise OSError(errno.ENOSPC, "only a part was written")
+        if mtime_ns is not None:
+            os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+    except OSError:
+        os.unlink(name, dir_fd=parent)
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def hash_of(data: bytes) -> str:

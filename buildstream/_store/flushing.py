@@ -92,11 +92,11 @@ class Flusher:
 
     def _discard_doubtful_trees(self, boot: str) -> None:
         synced_ns = last_flush_ns(self._layout)
-        for name in os.listdir(self._layout.trees):
-            tree = f"{self._layout.trees}/{name}"
-            with suppress(FileNotFoundError):
-                if os.lstat(tree).st_ctime_ns >= synced_ns:
-                    discard(self._layout, tree)
+        for directory in self._layout.extracted.values():
+            for name in os.listdir(directory):
+                with suppress(FileNotFoundError):
+                    if os.lstat(f"{directory}/{name}").st_ctime_ns >= synced_ns:
+                        discard(self._layout, f"{directory}/{name}")
         with suppress(OSError):  # a store that can only be read
             self._note(boot, synced_ns + CLOCK_SLACK_NS if synced_ns else 0)
 

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from itertools import count
 from time import time_ns
 
@@ -19,6 +20,13 @@ DIRECTORY_MODE = 0o755
 
 _TEMPORARY_NAME = re.compile(r"[0-9]+-[0-9a-f]{12,}-[0-9]+")  # process, nanoseconds, number
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+
+
+class TreeForm(Enum):
+    """What the files of extracted trees are; the value is the directory of such trees."""
+
+    LINKS = "trees"  # links of objects; copies, where an object has another link already
+    STUBS = "stubs"  # without content: they tell an overlay which object has it
 
 
 class StoreLayout:
@@ -37,7 +45,7 @@ class StoreLayout:
         self.objects = os.path.join(self.cas, "objects")
         self.incoming = os.path.join(self.cas, "tmp")  # objects that are being written
         self.quarantine = os.path.join(self.cas, "quarantine")  # objects that turned out corrupt
-        self.trees = os.path.join(self.root, "trees")
+        self.extracted = {form: os.path.join(self.root, form.value) for form in TreeForm}
         self.temporary = os.path.join(self.root, "tmp")  # trees that are being extracted
         self.trash = os.path.join(self.root, "trash")
         self.stats = os.path.join(self.root, "stats")  # what files of the host looked like, with digests
@@ -45,7 +53,8 @@ class StoreLayout:
         self._prefix = f"{os.getpid()}-{time_ns():x}"
         self._counter = count()
         try:
-            for directory in (self.objects, self.incoming, self.trees, self.temporary, self.trash):
+            needed = (self.objects, self.incoming, *self.extracted.values(), self.temporary, self.trash)
+            for directory in needed:
                 os.makedirs(directory, exist_ok=True)
             self._check_version()
         except OSError as error:

@@ -9,6 +9,7 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
+from .._model.tree import FileEntry
 from .batchwriter import BatchWriter, Content, verified
 from .blobtrees import fields_of
 from .blobworkers import BlobWorkers, StoredBatch
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .blobserving import Terms
 
 _NO_LINK = (errno.EMLINK, errno.EPERM, errno.EXDEV)  # too many, not allowed, another file system
+_NAMES_AND_LINK = 2  # names of an object with one link
 
 
 class ObjectStore:
@@ -357,6 +359,11 @@ class ObjectStore:
         """Whether an object turned out corrupt, so that others are not taken for right by their looks."""
         return self._verifier.has_seen_corruption
 
+    @property
+    def quarantine_count(self) -> int:
+        """How many objects this process has found to be corrupt."""
+        return self._verifier.quarantine_count
+
     def serve(self, kind: str, message: bytes, terms: "Terms", count: int) -> tuple[object, bytes] | None:
         """What another process answers to a request about COUNT blobs; see `BlobWorkers.serve`."""
         if self.blob_workers is None or self._verifier.has_seen_corruption:
@@ -386,6 +393,47 @@ class ObjectStore:
             if error.errno not in _NO_LINK:
                 raise
             return False
+        return True
+
+    def try_link_alone(self, digest: Digest, destination: str, *, executable: bool) -> bool:
+        """As `try_link`; False, and there is nothing, if the object would have more than these two names."""
+        path = self.object_path(digest, executable=executable)
+        if os.lstat(path).st_nlink > 1 or not self.try_link(digest, destination, executable=executable):
+            return False
+        if os.lstat(destination).st_nlink == _NAMES_AND_LINK:
+            return True
+        os.unlink(destination)
+        return False
+
+    def are_unchanged(self, files: Iterable[FileEntry], since_ns: int) -> bool:
+        """Whether the objects of FILES are there; those that were changed, or look wrong, are hashed.
+
+        Args:
+            files: Each needs the form of the object that it names.
+            since_ns: When they were seen to be right, in the time of the file system.
+
+        Raises:
+            CASError: One can't be read.
+        """
+        lstat = os.stat
+        parent = os.open(self._layout.objects, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for _, digest, is_executable, _ in files:
+                name, size = digest
+                if not size:
+                    continue
+                path = f"{name[:2]}/{name[2:]}.x" if is_executable else f"{name[:2]}/{name[2:]}"
+                try:
+                    status = lstat(path, dir_fd=parent, follow_symlinks=False)
+                except OSError:
+                    return False
+                is_unchanged = status.st_ctime_ns <= since_ns and status.st_mtime_ns == MTIME_NS
+                if not (is_unchanged and status.st_size == size) and not self._verifier.is_intact(
+                    f"{self._layout.objects}/{path}", digest
+                ):
+                    return False
+        finally:
+            os.close(parent)
         return True
 
     def verify(self, digest: Digest) -> bool:

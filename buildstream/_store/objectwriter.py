@@ -82,6 +82,7 @@ class ObjectWriter:
         """
         target = self._verifier.path(digest, executable=executable)
         try:
+            _remove_attributes(descriptor)
             os.fchmod(descriptor, EXECUTABLE_MODE if executable else FILE_MODE)
             os.utime(descriptor, ns=(time_ns(), MTIME_NS))
             try:
@@ -215,6 +216,23 @@ class ObjectWriter:
         self._verifier.remember(target, os.fstat(descriptor))
         self._thread.count.add(digest.size)
         self.has_unflushed = True
+
+
+def _remove_attributes(descriptor: int) -> None:
+    """Removes extended attributes: artifacts have none, and an overlay would take some for its marks.
+
+    Raises:
+        OSError: One can't be removed.
+    """
+    try:
+        names = os.listxattr(descriptor)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return
+    for name in names:
+        if name != "security.selinux":
+            os.removexattr(descriptor, name)
 
 
 def _unlink(path: str) -> None:

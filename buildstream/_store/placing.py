@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +14,15 @@ from .objects import ObjectStore
 from .workers import WORTHWHILE, Group, Size, slices
 
 
+class Making(Enum):
+    """How a file is made of an object."""
+
+    COPY = "copy"
+    LINK = "link"
+    LONE_LINK = "lone link"  # the only one that the object has beside its name; else a copy
+    STUB = "stub"  # see `stubs`
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """How files are made.
@@ -20,13 +30,12 @@ class Placement:
     Attributes:
         mask: The umask, which is taken off the modes of copies.
         mtime_ns: The modification time of copies for which none is recorded; None for the present one.
-        place: Makes a file at a path, as a link if that is asked for and possible, and verifies what it
-            is made of.
+        place: Makes a file at a path, in this way if it is possible, and verifies what it is made of.
     """
 
     mask: int
     mtime_ns: int | None
-    place: Callable[[FileEntry, str, bool], None]
+    place: Callable[[FileEntry, str, Making], None]
 
 
 class _Files(NamedTuple):
@@ -34,7 +43,7 @@ class _Files(NamedTuple):
 
     directory: str  # path
     entries: list[FileEntry]
-    are_links: bool
+    making: Making
 
 
 class FilePlacer:
@@ -55,18 +64,18 @@ class FilePlacer:
         self._waiting: list[_Files] = []
         self._left: list[_Files] = []
 
-    def add(self, directory: str, entries: Sequence[FileEntry], *, links: bool) -> None:
+    def add(self, directory: str, entries: Sequence[FileEntry], making: Making) -> None:
         """Has the files ENTRIES made in DIRECTORY, where nothing has these names, now or later.
 
         Args:
             directory: A path.
             entries: Without recorded time if they are to be links.
-            links: Whether they become links of objects.
+            making: How.
         """
         if not entries:
             return
         self._count += len(entries)
-        self._waiting.append(_Files(directory, list(entries), links))
+        self._waiting.append(_Files(directory, list(entries), making))
         if self._count < WORTHWHILE:
             return
         if self._group is None:
@@ -91,31 +100,34 @@ class FilePlacer:
         """
         if self._group is not None:
             self._group.finish()
-        for directory, entries, are_links in self._left + self._waiting:
+        for directory, entries, making in self._left + self._waiting:
             for entry in entries:
-                self._placement.place(entry, f"{directory}/{entry.name}", are_links)
+                self._placement.place(entry, f"{directory}/{entry.name}", making)
 
     def _submit(self, group: Group, files: _Files) -> None:
         """Has workers make FILES, as far as they are small."""
-        directory, entries, are_links = files
+        directory, entries, making = files
         small = [entry for entry in entries if entry.digest.size <= MOST_BYTES]
         if len(small) < len(entries):
             others = [entry for entry in entries if entry.digest.size > MOST_BYTES]
-            self._left.append(_Files(directory, others, are_links))
+            self._left.append(_Files(directory, others, making))
         for part in slices(small):
             size = Size(len(part), sum(entry.digest.size for entry in part))
-            done = partial(self._take, _Files(directory, part, are_links))
-            if are_links:
-                group.submit("link", (directory, self._files(part)), size, done)
+            done = partial(self._take, _Files(directory, part, making))
+            objects = self._files(part)
+            if making is Making.COPY:
+                group.submit("copy", (directory, self._placement.mask, objects), size, done)
+            elif making is Making.STUB:
+                group.submit("stub", (directory, objects), size, done)
             else:
-                group.submit("copy", (directory, self._placement.mask, self._files(part)), size, done)
+                group.submit("link", (directory, objects, 0, making is Making.LONE_LINK), size, done)
 
     def _files(self, entries: Sequence[FileEntry]) -> list[ObjectFile]:
         default_ns = self._placement.mtime_ns
         return [
             (
                 entry.name,
-                _object_name(entry),
+                object_name(entry),
                 entry.digest.size,
                 default_ns if entry.mtime_ns is None else entry.mtime_ns,
             )
@@ -134,7 +146,7 @@ class FilePlacer:
             self._left.append(files._replace(entries=left))
 
 
-def _object_name(entry: FileEntry) -> str:
+def object_name(entry: FileEntry) -> str:
     """The object for ENTRY, relative to the directory of objects."""
     name = entry.digest.hash
     return f"{name[:2]}/{name[2:]}.x" if entry.is_executable else f"{name[:2]}/{name[2:]}"

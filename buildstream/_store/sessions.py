@@ -6,11 +6,12 @@ session is a locked file; when its process dies, the lock goes with it.
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
 from time import time_ns
 
+from .._model.digest import Digest
 from .layout import StoreLayout, storage_errors
 
 # The kernel's times of files lag behind the clock by some milliseconds.
@@ -76,12 +77,51 @@ class Session:
             self._descriptor = _open_lock(temporary)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             os.rename(temporary, self._path)  # locked before it can be seen
+        self._guard = Lock()
+
+    def announce(self, trees: Iterable[Digest]) -> None:
+        """Has the objects of TREES spared by clean-ups; to be called under the shared lock of the store.
+
+        Raises:
+            CASError: The disk refuses.
+        """
+        with self._guard, storage_errors("write", self._path):
+            os.write(self._descriptor, "".join(f"{tree}\n" for tree in trees).encode("ascii"))
 
     def close(self) -> None:
         """Ends the session."""
         with suppress(FileNotFoundError):
             os.unlink(self._path)
         os.close(self._descriptor)
+
+
+class AnnouncedTrees:
+    """The trees that sessions have announced, read from their files piece by piece."""
+
+    def __init__(self, layout: StoreLayout) -> None:
+        self._directory = _directory(layout)
+        self._read_bytes: dict[str, int] = {}  # how much of each file was read
+
+    def fresh(self) -> list[Digest]:
+        """Those that were announced since the last call; costs two system calls and one for each session."""
+        found: list[Digest] = []
+        for name in _listed(self._directory):
+            path = os.path.join(self._directory, name)
+            start = self._read_bytes.get(name, 0)
+            with suppress(OSError):  # the session has ended
+                if os.lstat(path).st_size > start:
+                    with open(path, "rb") as file:
+                        file.seek(start)
+                        data = file.read()
+                    complete = data[: data.rfind(b"\n") + 1]
+                    self._read_bytes[name] = start + len(complete)
+                    found.extend(map(_digest_from_line, complete.splitlines()))
+        return found
+
+
+def _digest_from_line(line: bytes) -> Digest:
+    digest_hash, _, size = line.decode("ascii").partition("/")
+    return Digest(digest_hash, int(size))
 
 
 def oldest_start_ns(layout: StoreLayout) -> int:
@@ -96,11 +136,15 @@ def oldest_start_ns(layout: StoreLayout) -> int:
 def live_sessions(layout: StoreLayout) -> set[str]:
     """The names of the sessions that last; files of those whose process died are removed."""
     directory = _directory(layout)
+    return {name for name in _listed(directory) if _is_alive(os.path.join(directory, name))}
+
+
+def _listed(directory: str) -> list[str]:
+    """The names of sessions that last, or have ended without having removed their files."""
     try:
-        names = os.listdir(directory)
+        return [name for name in os.listdir(directory) if not name.startswith(".")]
     except FileNotFoundError:
-        return set()
-    return {name for name in names if not name.startswith(".") and _is_alive(os.path.join(directory, name))}
+        return []
 
 
 def _is_alive(path: str) -> bool:

@@ -28,6 +28,11 @@ Manner = tuple[bool, int, int]
 Placed = tuple[list[int], int, list[Part], list[DirectoryName], int | None]
 
 
+# What was looked through: positions of the files that the caller has to look at, for whatever reason; and the
+# directories.
+Inspected = tuple[list[int], list[DirectoryName]]
+
+
 class _Directory:
     """A decoded directory.
 
@@ -56,8 +61,9 @@ class _Directory:
 class TreeWorker:
     """Reads directories of trees."""
 
-    def __init__(self, files: "FileWorker") -> None:
+    def __init__(self, files: "FileWorker", mtime_ns: int) -> None:
         self._files = files
+        self._mtime_ns = mtime_ns
         self._large: tuple[str, _Directory] | None = None  # one that may be asked for again, and its hash
 
     def look(self, hash_: str, size: int) -> list[tuple[str, int]] | None:
@@ -76,6 +82,48 @@ class TreeWorker:
                 if bytes_ and not access(other, exists):  # of the empty blob there need not be an object
                     return None
         return [child[1:] for child in directory.directories]
+
+    def inspect(self, path: str, digest: tuple[str, int], checked_ns: int, is_stub: bool) -> Inspected | None:
+        """Looks at the files of an extracted directory; see `TreeCheck`.
+
+        Args:
+            path: Of the directory.
+            digest: Hash and size of what it is.
+            checked_ns: When its files, and their objects if they are stubs, were right.
+            is_stub: Whether files are stubs.
+
+        Returns:
+            None if the directory can't be read.
+        """
+        directory = self._read(*digest)
+        if directory is None:
+            return None
+        default_ns, lstat, left = self._mtime_ns, os.stat, []
+        parent = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for position, (name, object_path, size, mtime_ns) in enumerate(directory.files):
+                try:
+                    status = lstat(name, dir_fd=parent, follow_symlinks=False)
+                    is_right = (
+                        status.st_size == size
+                        and status.st_mode == (0o100755 if object_path[-1] == "x" else 0o100644)
+                        and status.st_mtime_ns == (default_ns if mtime_ns is None else mtime_ns)
+                        and status.st_ctime_ns <= checked_ns
+                    )
+                    if is_right and is_stub and size:
+                        status = lstat(object_path, follow_symlinks=False)
+                        is_right = (
+                            status.st_size == size
+                            and status.st_mtime_ns == default_ns
+                            and status.st_ctime_ns <= checked_ns
+                        )
+                except OSError:
+                    is_right = False
+                if not is_right:
+                    left.append(position)
+        finally:
+            os.close(parent)
+        return left, directory.directories
 
     def place(self, path: str, digest: tuple[str, int], manner: Manner, part: Part | None) -> Placed | None:
         """Makes what is in a directory of the store in the empty one at PATH.

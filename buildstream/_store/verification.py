@@ -40,6 +40,7 @@ class ObjectVerifier:
     def __init__(self, layout: StoreLayout) -> None:
         self._layout = layout
         self._corrupt: set[str] = set()  # hashes of what went into quarantine
+        self.quarantine_count = 0  # how often an object was moved there
         # by path: files whose content was seen to be right; or when they were made, so that one that was
         # changed since has another time
         self._verdicts: dict[str, _Identity | Window] = {}
@@ -205,6 +206,7 @@ class ObjectVerifier:
     def quarantine(self, path: str, digest_hash: str) -> None:
         """Moves the object at PATH, which is not what its name says, out of the way."""
         self._corrupt.add(digest_hash)
+        self.quarantine_count += 1
         os.makedirs(self._layout.quarantine, exist_ok=True)
         with suppress(FileNotFoundError):  # another process was faster
             os.rename(path, self._layout.new_path(self._layout.quarantine) + "-" + digest_hash)

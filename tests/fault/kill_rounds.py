@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from buildstream._store.layout import TreeForm
 from tests.fault.background import Background
 from tests.fault.projects import write_layered_project
 from tests.fault.storecheck import find_faults, mounts_below
@@ -137,7 +138,8 @@ class CheckoutKillRounds:
             [("--directory", "out"), ("--directory", "out", "--hardlinks"), ("--tar", "out.tar")]
         )
         if chance.random() < 0.3:  # sometimes what sandboxes are made of has to be made again
-            shutil.rmtree(self._space.cache_directory / "trees")
+            for form in TreeForm:
+                shutil.rmtree(self._space.cache_directory / form.value)
         faults = _kill(self._checkout(*arguments), chance.uniform(0.0, self._duration_s))
         faults += self._project.look("after a kill")
         if self._archive.exists() and self._archive.read_bytes() != self._expected_archive:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 from buildstream._act.artifacts import ArtifactCache
@@ -15,12 +16,13 @@ def find_faults(cache_directory: Path, scratch: Path) -> list[str]:
     """What is wrong in the store at CACHE_DIRECTORY: objects, extracted trees, artifacts; one line each.
 
     Args:
-        cache_directory: Below which `cas`, `trees` and `artifacts` are.
+        cache_directory: Below which `cas`, `trees`, `stubs` and `artifacts` are.
         scratch: An absent directory, for a store of its own.
     """
     return [
         *_wrong_objects(cache_directory / "cas" / "objects"),
         *_wrong_trees(cache_directory / "trees", scratch),
+        *_wrong_stubs(cache_directory, scratch),
         *find_incomplete_artifacts(cache_directory),
     ]
 
@@ -46,6 +48,23 @@ def _wrong_trees(directory: Path, scratch: Path) -> list[str]:
         for path in (directory.iterdir() if directory.is_dir() else ())
         if cas.import_directory(str(path)).hash != path.name
     ]
+
+
+def _wrong_stubs(cache_directory: Path, scratch: Path) -> list[str]:
+    """As `_wrong_trees`, for trees of stubs with the contents of the objects that they name."""
+    directory = cache_directory / "stubs"
+    filled = scratch / "filled"
+    if not directory.is_dir():
+        return []
+    shutil.copytree(directory, filled, symlinks=True)
+    for path in filled.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_size:
+            name = os.getxattr(directory / path.relative_to(filled), "user.overlay.redirect").decode()
+            source = cache_directory / f"cas/objects{name}"
+            if not source.is_file() or source.stat().st_size != path.stat().st_size:
+                return [f"the object {name} is not what {path.relative_to(filled)} is a stub of"]
+            path.write_bytes(source.read_bytes())
+    return _wrong_trees(filled, scratch)
 
 
 def find_incomplete_artifacts(cache_directory: Path) -> list[str]:
