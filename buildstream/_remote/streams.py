@@ -8,15 +8,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .._model.digest import Digest
+from .._model.wire import fields, integer_field, text_field, varint
+from .._store.blobmessages import field_at
 from .channel import Channel
 from .compression import Decompressor
-from .errors import Failure, RemoteError
+from .errors import Failure, RemoteError, error_from_status
 from .retry import Cancellation
 
 if TYPE_CHECKING:
-    from .._protos.google.bytestream.bytestream_pb2 import WriteRequest
     from .._store.incoming import IncomingBlob
 
+_SERVICE = "/google.bytestream.ByteStream"
+_DATA = 0x52  # tag of the field data
 _CHUNK_SIZE_BYTES = 1 << 20  # of what is written
 _UNDERSTOOD_OTHERWISE = ("OUT_OF_RANGE", "INVALID_ARGUMENT", "UNIMPLEMENTED")
 # After an interruption a blob is asked for in pieces. What a broken connection still held is lost: of a
@@ -65,6 +68,24 @@ class _Pieces:
         return were_used
 
 
+def _data_of(message: bytes) -> "bytes | memoryview":
+    """The data in an encoded ReadResponse, which is not copied.
+
+    Raises:
+        RemoteError: MESSAGE is damaged.
+    """
+    if not message:
+        return b""
+    try:
+        tag, start, end = field_at(message, 0, len(message))
+        if tag == _DATA and end == len(message):
+            return memoryview(message)[start:]
+        parts = [value for number, value in fields(message) if number == _DATA >> 3]
+    except (ValueError, IndexError) as error:
+        raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
+    return b"".join(part for part in parts[-1:] if isinstance(part, bytes))
+
+
 class DamagedError(Exception):
     """Raised when a file that is sent is not what it should be."""
 
@@ -105,7 +126,15 @@ class StreamClient:
     def __init__(self, channel: Channel, *, compresses: bool) -> None:
         self._channel = channel
         self._compresses = compresses
+        # pieces stay as they are on the wire
+        self._read = channel.stub_channel.unary_stream(f"{_SERVICE}/Read")
+        self._write = channel.stub_channel.stream_unary(
+            f"{_SERVICE}/Write", response_deserializer=self._write_response
+        )
         self._prefix = f"{channel.instance_name}/" if channel.instance_name else ""
+
+    def _write_response(self, message: bytes) -> Any:
+        return self._protos.WriteResponse.FromString(message)
 
     @cached_property
     def _protos(self) -> Any:
@@ -184,11 +213,12 @@ class StreamClient:
             read_limit=limit_bytes,
         )
         moved_bytes = 0
-        call = self._stub.Read(request, metadata=self._channel.metadata())
+        call = self._read(request.SerializeToString(), metadata=self._channel.metadata())
         with self._channel.streaming(call, lambda: moved_bytes, cancellation):
             for response in call:
-                moved_bytes += len(response.data)
-                for piece in [response.data] if decompressor is None else decompressor.feed(response.data):
+                data = _data_of(response)
+                moved_bytes += len(data)
+                for piece in [data] if decompressor is None else decompressor.feed(bytes(data)):
                     incoming.write(piece)
                     on_bytes(len(piece))
 
@@ -213,7 +243,9 @@ class StreamClient:
         is_first = True
         check = _RunningCheck(digest, file)
 
-        def chunks(offset: int) -> "Iterator[WriteRequest]":
+        encoded_name = text_field(1, name)
+
+        def chunks(offset: int) -> Iterator[bytes]:
             nonlocal sent
             while True:
                 data = os.pread(file, _CHUNK_SIZE_BYTES, offset)
@@ -222,9 +254,9 @@ class StreamClient:
                 check.add(offset, data)
                 if is_last and not check.is_right():
                     return
-                yield self._protos.WriteRequest(
-                    resource_name=name, write_offset=offset, finish_write=is_last, data=data
-                )
+                # a WriteRequest; the library would copy the data once more
+                head = encoded_name + integer_field(2, offset) + integer_field(3, is_last)
+                yield head + b"\x52" + varint(len(data)) + data
                 offset += len(data)
                 on_bytes(len(data))
                 if is_last:
@@ -237,7 +269,7 @@ class StreamClient:
             is_first, sent = False, offset
             if offset >= digest.size > 0:
                 return
-            call = self._stub.Write.future(chunks(offset), metadata=self._channel.metadata())
+            call = self._write.future(chunks(offset), metadata=self._channel.metadata())
             try:
                 with self._channel.streaming(call, lambda: sent, cancellation):
                     answer = call.result()

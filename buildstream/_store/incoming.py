@@ -56,7 +56,7 @@ class IncomingBlob:
                 os.unlink(self._path)
         os.close(self._descriptor)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: "bytes | memoryview") -> None:
         """Appends DATA.
 
         Raises:
