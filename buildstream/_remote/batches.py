@@ -1,7 +1,9 @@
 """Blobs put together into batches."""
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
 
 from .._model.digest import Digest
 from .._store.blobtrees import Field
@@ -30,16 +32,14 @@ def batches(digests: Iterable[Digest], limit_bytes: int) -> Iterator[list[Digest
 def field_batches(sizes: Mapping[Field, int], limit_bytes: int) -> Iterator[tuple[list[Field], int]]:
     """As `batches`, for encoded digests with their sizes in bytes; beside each its size in bytes."""
     most_bytes = min(limit_bytes, BATCH_BYTES)
-    batch: list[Field] = []
-    cost_bytes = 0
-    for name, size_bytes in sizes.items():
-        cost_bytes += size_bytes + OVERHEAD_BYTES
-        if batch and (cost_bytes > most_bytes or len(batch) >= BATCH_BLOBS):
-            yield batch, cost_bytes - size_bytes - OVERHEAD_BYTES * (len(batch) + 1)
-            batch, cost_bytes = [], size_bytes + OVERHEAD_BYTES
-        batch.append(name)
-    if batch:
-        yield batch, cost_bytes - OVERHEAD_BYTES * len(batch)
+    names = list(sizes)
+    costs_bytes = list(accumulate(map(OVERHEAD_BYTES.__add__, sizes.values()), initial=0))  # of all before
+    start = 0
+    while start < len(names):
+        fitting = bisect_right(costs_bytes, costs_bytes[start] + most_bytes) - 1
+        end = min(max(fitting, start + 1), start + BATCH_BLOBS)
+        yield names[start:end], costs_bytes[end] - costs_bytes[start] - OVERHEAD_BYTES * (end - start)
+        start = end
 
 
 def take_batch(queue: deque[Digest], limit_bytes: int, is_wanted: Callable[[Digest], bool]) -> list[Digest]:

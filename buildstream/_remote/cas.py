@@ -4,7 +4,7 @@ Every call is retried and has a deadline (see `channel`); what comes is
 handed on unverified but for its size, and verified by whoever stores it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .._model.digest import Digest
@@ -176,16 +176,16 @@ class CasClient:
                 if len(smaller) < len(data):
                     part.data, part.compressor = smaller, _ZSTD
 
-        self.write_message(request.SerializeToString(), [digest for digest, _ in blobs], cancellation)
+        self.write_message(request.SerializeToString(), lambda: [digest for digest, _ in blobs], cancellation)
 
     def write_message(
         self,
         message: bytes,
-        digests: Iterable[Digest],
+        digests: Callable[[], Iterable[Digest]],
         cancellation: Cancellation,
         expected: bytes | None = None,
     ) -> None:
-        """Uploads the blobs DIGESTS, all of which are in MESSAGE, an encoded BatchUpdateBlobsRequest.
+        """Uploads the blobs that DIGESTS gives, and MESSAGE, an encoded BatchUpdateBlobsRequest, holds.
 
         EXPECTED is the response of which it is known that all were taken.
 
@@ -199,7 +199,7 @@ class CasClient:
                 return
             answer = self._decoded(self._protos.BatchUpdateBlobsResponse, encoded)
             codes = {_digest(response.digest): response.status for response in answer.responses}
-            for digest in digests:
+            for digest in digests():
                 status = codes.get(digest)
                 if status is None:
                     raise RemoteError(f"The server did not confirm blob {digest}", Failure.TRANSIENT)

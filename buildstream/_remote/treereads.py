@@ -81,13 +81,15 @@ class TreeReads:
 
     # --- What transfers share
 
-    def claim(self, fields: Iterable[Field], done: threading.Event) -> dict[Field, threading.Event]:
+    def claim(self, fields: Mapping[Field, int], done: threading.Event) -> dict[Field, threading.Event]:
         """Those of FIELDS that others read, and when they are done; the caller reads the rest until DONE."""
         with self._lock:
             if len(self._read_by) > _REMEMBERED:
                 self._read_by = {name: end for name, end in self._read_by.items() if not end.is_set()}
-            others = {name: self._read_by[name] for name in fields if name in self._read_by}
-            self._read_by.update((name, done) for name in fields if name not in others)
+            others = {name: self._read_by[name] for name in self._read_by.keys() & fields.keys()}
+            # in one step each: there may be many
+            self._read_by.update(dict.fromkeys(fields, done))
+            self._read_by.update(others)
         return others
 
     def disclaim(self, fields: Iterable[Field], done: threading.Event) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 
 from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.tree import encode_digest_field, tree_digests
-from .._store.blobtrees import Field, fields_of
+from .._store.blobtrees import Field, fields_of, sizes_of
 from .._store.cas import Cas
 from .batches import BATCH_BYTES, batches, field_batches, is_streamed
 from .cas import CasClient
@@ -76,14 +76,14 @@ class Uploader:
             also = set(map(encode_digest_field, self._suspects)).difference(wanted)
             wanted += [field for field in asked if field in also]
         limit = self._client.largest_in_batch
-        sizes: dict[Field, int] = {}
+        sizes = dict(zip(wanted, sizes_of(wanted), strict=True))
+        self._tally.expect(sum(sizes.values()))
         large: list[Digest] = []
-        for field, name in zip(wanted, fields_of(b"".join(wanted)), strict=True):
-            if name[1] <= BATCH_BYTES and name[1] <= limit:
-                sizes[field] = name[1]
-            else:
-                large.append(Digest(*name))
-        self._tally.expect(sum(sizes.values()) + sum(digest.size for digest in large))
+        if max(sizes.values(), default=0) > min(BATCH_BYTES, limit):
+            fields = [field for field, size_bytes in sizes.items() if size_bytes > min(BATCH_BYTES, limit)]
+            large = [Digest(*name) for name in fields_of(b"".join(fields))]
+            for field in fields:
+                del sizes[field]
         parts = [partial(self._stream, digest) for digest in large]
         parts += [partial(self._batch_of_fields, *batch) for batch in field_batches(sizes, limit)]
         run_parts(parts, _WIDTH, self._cancellation)
@@ -96,8 +96,7 @@ class Uploader:
             self._batch([Digest(*name) for name in fields_of(encoded)])
             return
         message, expected, _ = loaded
-        digests = (Digest(*name) for name in fields_of(encoded))
-        self._client.write_message(message, digests, self._cancellation, expected)
+        self._client.write_message(message, lambda: _digests_of(encoded), self._cancellation, expected)
         self._tally.add(size_bytes, len(batch))
 
     def _batch(self, batch: Sequence[Digest]) -> None:
@@ -109,7 +108,7 @@ class Uploader:
             left = set(rest)
             sent = [digest for digest in batch if digest not in left]
             if sent:
-                self._client.write_message(message, sent, self._cancellation)
+                self._client.write_message(message, lambda: sent, self._cancellation)
         if rest:
             blobs = [(digest, self._cas.read_bytes(digest)) for digest in rest]
             self._client.write_batch(blobs, self._cancellation)
@@ -129,6 +128,10 @@ class Uploader:
             self._client.streams.write(digest, descriptor, self._cancellation, self._tally.add)
         finally:
             os.close(descriptor)
+
+
+def _digests_of(encoded: bytes) -> list[Digest]:
+    return [Digest(*name) for name in fields_of(encoded)]
 
 
 def tree_blobs(cas: Cas, root: Digest) -> list[Digest]:

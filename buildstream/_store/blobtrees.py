@@ -8,6 +8,7 @@ by joining them.
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
@@ -20,8 +21,10 @@ from .blobworker import BlobName, Place, Window, content_of, load, store
 from .presence import AbsenceIndex
 
 _FIELD = re.compile(rb"\x12[\x42-\x4c]\x0a@(.{64})(?:\x10([\x80-\xff]{0,9}[\x00-\x7f]))?", re.DOTALL)
+_WHOLE_FIELD = re.compile(rb"\x12[\x42-\x4c]\x0a@.{64}(?:\x10[\x80-\xff]{0,9}[\x00-\x7f])?", re.DOTALL)
 _HASH = re.compile(rb"\x12.\x0a@(.{64})", re.DOTALL)
 _HEXADECIMAL = b"0123456789abcdef"
+_SIZE_START = 69  # in a digest as a field
 _BARE_BYTES = 68  # of an encoded digest without size
 
 Field = bytes  # an encoded digest
@@ -42,6 +45,13 @@ def fields_of(message: bytes) -> list[tuple[str, int]]:
     return [(str(name, "ascii"), sizes[encoded]) for name, encoded in parts]
 
 
+def sizes_of(fields: Sequence[Field]) -> list[int]:
+    """The sizes of blobs, by encoded digests that `split_fields` gives, or `encode_digest_field`."""
+    tails = [field[_SIZE_START:] for field in fields]
+    sizes = {tail: read_varint(tail, 0)[0] if tail else 0 for tail in set(tails)}
+    return [sizes[tail] for tail in tails]
+
+
 def hashes_of(message: bytes) -> list[bytes]:
     """The hashes alone; MESSAGE is one that `fields_of` takes."""
     found: list[bytes] = _HASH.findall(message)
@@ -54,7 +64,7 @@ def split_fields(message: bytes) -> list[Field]:
     Raises:
         ValueError: It is something else.
     """
-    fields = [match[0] for match in _FIELD.finditer(message)]
+    fields: list[Field] = _WHOLE_FIELD.findall(message)
     if sum(map(len, fields)) != len(message):
         raise ValueError("not a row of digests")
     return fields

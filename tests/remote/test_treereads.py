@@ -1,6 +1,7 @@
 """Whole trees, for which other processes do what there is to be done for each blob."""
 
 import os
+import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from buildstream._model.tree import (
     encode_digest_field,
     encode_directory,
 )
+from buildstream._remote.batches import batches, field_batches
 from buildstream._remote.download import Downloader
 from buildstream._remote.errors import RemoteError
 from buildstream._remote.remote import Remote
@@ -26,6 +28,7 @@ from buildstream._remote.retry import Cancellation
 from buildstream._remote.tally import Tally
 from buildstream._remote.treereads import TreesRead
 from buildstream._remote.upload import Uploader, tree_blobs
+from buildstream._store.blobtrees import sizes_of, split_fields
 from buildstream._store.cas import Cas
 from tests.testutils.cacheserver import CacheServer
 
@@ -264,13 +267,36 @@ def test_what_is_damaged_here_is_not_sent(
     assert damaged.hash not in server.blobs
 
 
+@pytest.mark.parametrize("refusal", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE])
 def test_a_blob_that_is_not_taken_is_an_error(
-    server: CacheServer, remote: Remote, cas: Cas, tally: Tally, tmp_path: Path
+    server: CacheServer,
+    remote: Remote,
+    cas: Cas,
+    tmp_path: Path,
+    refusal: grpc.StatusCode,
 ) -> None:
+    """Also if it is tried again, and then not taken again."""
+    tally = Tally(lambda: 0.0, lambda _: None)
     root = cas.import_directory(str(write_tree(tmp_path / "tree")))
+    server.refusal = refusal
     server.refused.add(digest_from_bytes(b"3 " * 100).hash)
-    with pytest.raises(RemoteError, match="RESOURCE_EXHAUSTED"):
+    with pytest.raises(RemoteError, match=refusal.name):
         upload(remote, cas, tally, root)
+
+
+@pytest.mark.parametrize("limit_bytes", [1, 5000, 10 << 20])
+def test_batches_of_encoded_digests_are_those_of_digests(limit_bytes: int) -> None:
+    generator = random.Random(1)
+    contents = (generator.randbytes(generator.randrange(3000)) for _ in range(5000))
+    digests = list(dict.fromkeys(map(digest_from_bytes, contents)))
+    fields = list(map(encode_digest_field, digests))
+    assert sizes_of(fields) == [digest.size for digest in digests]
+    expected = [
+        (list(map(encode_digest_field, batch)), sum(digest.size for digest in batch))
+        for batch in batches(digests, limit_bytes)
+    ]
+    assert list(field_batches(dict(zip(fields, sizes_of(fields), strict=True)), limit_bytes)) == expected
+    assert split_fields(b"".join(fields)) == fields
 
 
 def test_optional_trees_go_only_as_a_whole(cas: Cas, tmp_path: Path) -> None:

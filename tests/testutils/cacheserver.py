@@ -52,6 +52,7 @@ class CacheServer(
         self.names_what_it_found = True  # which of several names an answer is about
         self.corrupt: Callable[[str, bytes], bytes] = lambda hash_, data: data
         self.refused: set[str] = set()
+        self.refusal = grpc.StatusCode.RESOURCE_EXHAUSTED  # of these
         self.batch_limit_bytes = 0
         self.digest_functions = [reapi.DigestFunction.SHA256]
         self.truncate_after_bytes: int | None = None  # one stream that is read, once
@@ -101,7 +102,7 @@ class CacheServer(
         for update in request.requests:
             response = answer.responses.add(digest=update.digest)
             if update.digest.hash in self.refused:
-                response.status.code = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+                response.status.code = self.refusal.value[0]
             elif hashlib.sha256(update.data).hexdigest() != update.digest.hash:
                 response.status.code = grpc.StatusCode.INVALID_ARGUMENT.value[0]
             else:
