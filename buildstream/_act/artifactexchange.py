@@ -21,6 +21,7 @@ from .pullgroups import Fetched, PullGroups
 from .transferreport import TransferReport
 
 _SETTLE_S = 0.25
+_BLOBS_OF_AN_ARTIFACT = 32  # as how many it counts before anybody has looked into it
 _URI_PREFIX = "urn:fdc:buildstream.build:2020:artifact:"
 
 
@@ -171,6 +172,7 @@ class ArtifactExchange:
     def _fetch_group(
         self, operation: Exchange, remote: Remote, digests: Mapping[str, Digest], *, with_buildtrees: bool
     ) -> dict[str, Fetched]:
+        self._cas.many.prepare(_BLOBS_OF_AN_ARTIFACT * len(digests))
         text = f"Pulling data for {len(digests)} artifacts <- {remote.url}"
         stored_bytes = self._cas.stored_bytes
         with operation.report.counted(text) as tally:

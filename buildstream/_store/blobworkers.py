@@ -96,6 +96,14 @@ class BlobWorkers:
         self._most = count if sys.executable else 0
         self._unworthy = worthwhile  # blobs left until there are processes
 
+    def start(self) -> None:
+        """Starts all processes that there may be, which takes them a while."""
+        started = []
+        while (worker := self._start_one()) is not None:
+            started.append(worker)
+        for worker in started:
+            self._free.put(worker)
+
     def store(
         self,
         message: bytes,
@@ -259,22 +267,29 @@ class BlobWorkers:
         return None if isinstance(answer, str) else (answer, answered)  # a text tells why there is none
 
     def _take(self) -> "Popen[bytes] | None":
-        with self._lock:
-            if not self._most:
-                return None
-            if self._free.empty() and len(self._workers) < self._most:
-                try:
-                    self._temporary.append(self._layout.new_path(self._layout.incoming))
-                    worker = _start(self._layout, self._temporary[-1])
-                except OSError:
-                    self._most = 0
-                    return None
-                self._workers.add(worker)
-                return worker
+        worker = self._start_one() if self._free.empty() else None
+        if worker is not None:
+            return worker
+        if not self._most:
+            return None
         free = self._free.get()
         if free is None:
             self._free.put(None)  # for the next one who waits
         return free
+
+    def _start_one(self) -> "Popen[bytes] | None":
+        """A new process; None if there are enough, or none can be started."""
+        with self._lock:
+            if len(self._workers) >= self._most:
+                return None
+            try:
+                self._temporary.append(self._layout.new_path(self._layout.incoming))
+                worker = _start(self._layout, self._temporary[-1])
+            except OSError:
+                self._most = 0
+                return None
+            self._workers.add(worker)
+            return worker
 
     def _lose(self, worker: "Popen[bytes]") -> None:
         """After a process has died, which should never happen, none is used any more."""

@@ -41,6 +41,12 @@ class ManyBlobs:
         workers = self._objects.blob_workers
         return workers is not None and not self._objects.has_seen_corruption and workers.are_worthwhile(count)
 
+    def prepare(self, count: int) -> None:
+        """Starts the processes, if COUNT more blobs are worth it, as they are going to be needed."""
+        workers = self._objects.blob_workers
+        if workers is not None and self.works_beside(count):
+            workers.start()
+
     def scan(self, directories: bytes) -> "Scanned | None":
         """What the directories, encoded digests, hold that is not in the store; None if it can't be told."""
         workers = self._objects.blob_workers
