@@ -33,7 +33,7 @@ class Service:
 
     def forget_contents(self) -> None:
         """Deletes all contents of the local cache; what has a name keeps it."""
-        for name in ("cas", "trees"):
+        for name in ("cas", "trees", "stubs"):
             shutil.rmtree(self.space.cache_directory / name)
 
     def is_here(self, content: bytes) -> bool:
