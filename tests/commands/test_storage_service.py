@@ -34,7 +34,7 @@ class Service:
     def forget_contents(self) -> None:
         """Deletes all contents of the local cache; what has a name keeps it."""
         for name in ("cas", "trees", "stubs"):
-            shutil.rmtree(self.space.cache_directory / name)
+            shutil.rmtree(self.space.cache_directory / name, ignore_errors=True)
 
     def is_here(self, content: bytes) -> bool:
         """Whether the local cache has a file with CONTENT."""
