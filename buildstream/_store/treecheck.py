@@ -18,8 +18,9 @@ from .objects import ObjectStore
 from .placing import object_name
 from .stubs import is_stub_of
 from .treeworker import Inspected
-from .workers import DIRECTORY_SIZE, WORTHWHILE, Group
+from .workers import DIRECTORY_SIZE, Group
 
+WORTHWHILE = 2000  # files; to start workers takes as long as to look at these
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _MODES = (stat.S_IFREG | FILE_MODE, stat.S_IFREG | EXECUTABLE_MODE)
 

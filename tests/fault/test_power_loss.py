@@ -10,6 +10,7 @@ import pytest
 from buildstream._act.retention import artifact_references
 from buildstream._exceptions import CASError
 from buildstream._store.cas import Cas
+from buildstream._store.layout import TreeForm
 from buildstream._store.workers import WORTHWHILE
 from tests.fault.commits import NAMES, Session, whole_artifacts
 from tests.fault.powerloss import NotingDisk
@@ -69,6 +70,18 @@ def test_without_durability_damage_is_found(tmp_path: Path, disk: NotingDisk) ->
             damaged.add(error.reason)
         shutil.rmtree(left)
     assert damaged == {"corrupt-blob"}
+
+
+def test_stubs_that_may_not_be_whole_are_made_again(tmp_path: Path, disk: NotingDisk) -> None:
+    session = Session(tmp_path / "store", disk)
+    (files,) = (each.digest for each in artifact_references(session.add(0)) if each.part == "files")
+    tree = Path(session.cas.extracted_tree(files, TreeForm.STUBS))
+    attributes = os.listxattr(tree / "file-0")
+    for name in attributes:  # which a disk may lose as it may the content of a file
+        os.removexattr(tree / "file-0", name)
+    disk.boot = "second boot"
+    again = Cas(session.cas.directory, disk=disk)
+    assert os.listxattr(Path(again.extracted_tree(files, TreeForm.STUBS)) / "file-0") == attributes
 
 
 def test_trees_that_may_not_be_whole_are_made_again(tmp_path: Path, disk: NotingDisk) -> None:

@@ -16,6 +16,7 @@ from buildstream._sandbox.local import LocalSandbox
 from buildstream._sandbox.probe import RootMethod, SandboxProbe
 from buildstream._store.cas import Cas
 from tests.testutils.hostbase import SHELL_TOOLS, make_host_base
+from tests.testutils.rootmethods import require
 
 BUILD_ROOT = "/buildstream/project/element.bst"
 INSTALL_ROOT = "/buildstream-install"
@@ -132,5 +133,6 @@ def sandbox_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=list(RootMethod), ids=lambda method: method.value)
 def rig(request: pytest.FixtureRequest, tmp_path: Path, sandbox_base: Path) -> Iterator[SandboxRig]:
     """A rig for each way to make a root."""
+    require(request.param)
     with ExitStack() as stack:
         yield SandboxRig(tmp_path, sandbox_base, request.param, stack)

@@ -10,6 +10,7 @@ import pytest
 
 from buildstream._sandbox.probe import RootMethod
 from tests.testutils.hostbase import SHELL_TOOLS, make_host_base
+from tests.testutils.rootmethods import require
 from tests.testutils.space import TestSpace
 
 ATTRIBUTES = "stat -c '%n %h' /a/one /b/two; stat -c '%i %d' /a /b /a/one /b/two"
@@ -51,6 +52,7 @@ def choose(space: TestSpace, method: RootMethod) -> None:
 
 @pytest.mark.parametrize("method", RootMethod, ids=lambda method: method.value)
 def test_equal_files_of_dependencies_are_no_hard_links(space: TestSpace, method: RootMethod) -> None:
+    require(method)
     write_project(space)
     choose(space, method)
     for name in ("manual.bst", "script.bst"):

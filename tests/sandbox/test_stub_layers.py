@@ -19,6 +19,7 @@ from buildstream._sandbox.probe import RootMethod
 from buildstream._store.cas import Cas
 from buildstream._store.layout import TreeForm
 from buildstream._store.stubs import make_stub
+from tests.testutils.rootmethods import require
 
 from .conftest import SandboxRig
 
@@ -27,6 +28,7 @@ TEXT = digest_from_bytes(b"text")
 
 @pytest.fixture
 def stub_rig(tmp_path: Path, sandbox_base: Path) -> Iterator[SandboxRig]:
+    require(RootMethod.STUBS)
     with ExitStack() as stack:
         yield SandboxRig(tmp_path, sandbox_base, RootMethod.STUBS, stack)
 
@@ -151,6 +153,7 @@ class Overlay:
 
 @pytest.fixture
 def overlay(launcher: SandboxLauncher, tmp_path: Path) -> Overlay:
+    require(RootMethod.STUBS)
     return Overlay(launcher, tmp_path)
 
 

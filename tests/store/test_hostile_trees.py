@@ -15,6 +15,7 @@ from buildstream._model.tree import DirectoryEntry, FileEntry, SymlinkEntry, Tre
 from buildstream._store.cas import Cas
 from buildstream._store.checkout import export_directory, export_tar
 from buildstream._store.frozen import FrozenDirectory
+from buildstream._store.layout import TreeForm
 from buildstream._store.workers import WORTHWHILE
 
 OUTSIDE = "what is outside"
@@ -42,6 +43,7 @@ EXPORTS: dict[str, Export] = {
     "over files": lambda cas, digest, path: export_directory(cas, digest, str(path), force=True),
     "tar": lambda cas, digest, _: export_tar(cas, digest, BytesIO()),
     "extracted": lambda cas, digest, _: cas.extracted_tree(digest),
+    "stubs": lambda cas, digest, _: cas.extracted_tree(digest, TreeForm.STUBS),
     "private": lambda cas, digest, path: cas.extract_private(FrozenDirectory(digest), str(path)),
 }
 
@@ -57,7 +59,8 @@ def check_refused(cas: Cas, digest: Digest, export: Export, tmp_path: Path) -> N
         export(cas, digest, tmp_path / "out")
     assert (tmp_path / "outside").read_text(encoding="utf-8") == OUTSIDE
     assert sorted(os.listdir(tmp_path)) in (["outside", "store"], ["out", "outside", "store"])
-    assert os.listdir(tmp_path / "store" / "trees") == []
+    for form in TreeForm:
+        assert os.listdir(tmp_path / "store" / form.value) == []
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)

@@ -8,6 +8,7 @@ import pytest
 
 from buildstream._sandbox.probe import RootMethod
 from tests.testutils.hostbase import make_host_base
+from tests.testutils.rootmethods import require
 from tests.testutils.space import TestSpace
 from tests.vectors.artifacts.make_project import BASE_COMMANDS, write_project
 
@@ -28,6 +29,7 @@ def built_space(
     shell_base: Callable[[], Path],
 ) -> TestSpace:
     """A space in which every element of the vectors is built, for each way to make the root of a sandbox."""
+    require(RootMethod(request.param))
     space = TestSpace(tmp_path_factory.mktemp("artifacts"), shell_base)
     write_project(space.project_directory)
     make_host_base(str(space.project_directory / "files" / "base"), BASE_COMMANDS)
