@@ -59,6 +59,7 @@ class ManyBlobs:
         """
         walked = None if optional else self._walked.pop(roots, None)
         if walked is not None:
+            self._walked_count -= len(walked)
             return walked
         workers = self._objects.blob_workers
         return None if workers is None else workers.walk(roots, optional)
@@ -81,7 +82,7 @@ class ManyBlobs:
         try:
             for piece, trees in zip(pieces, threads.map(workers.whole, map(b"".join, pieces)), strict=True):
                 for root, tree in zip(piece, trees or (), strict=False):
-                    if tree is not None and self._walked_count < _MOST_WALKED:
+                    if tree is not None and root not in self._walked and self._walked_count < _MOST_WALKED:
                         self._walked[root] = tree
                         self._walked_count += len(tree)
                         self._trees.note_names(root)

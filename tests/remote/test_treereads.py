@@ -342,6 +342,10 @@ def test_many_trees_are_looked_through_at_once(cas: Cas, tmp_path: Path) -> None
     cas.verify_on_use()
     cas.many.walk_ahead([root, lacking, absent])
     assert [cas.contains_tree(tree) for tree in (root, lacking, absent)] == [True, False, False]
+    kept = cas.many._walked_count
+    cas.many.walk_ahead([root, lacking, absent])
+    assert cas.many._walked_count == kept
     fields = cas.many.walk(encode_digest_field(root), b"")
     assert fields is not None
+    assert (kept, cas.many._walked_count) == (len(fields), 0)
     assert set(fields) == {encode_digest_field(blob) for blob in set(tree_blobs(cas, root)) - {EMPTY_DIGEST}}
