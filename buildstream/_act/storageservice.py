@@ -1,8 +1,7 @@
 """The storage service: a CAS server that holds all that the local cache does, and what it lacks."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -128,10 +127,13 @@ class StorageService:
         with self._lock:  # connecting happens once
             storages = self._remotes.usable_storages([self._spec])
         for remote in storages:
+            cancellation = Cancellation()
             try:
-                with self._cancellable() as cancellation:
+                with self._remotes.effects.supervise(cancellation):
                     return ask(remote, cancellation)
             except BstError as error:
+                if cancellation.event.is_set():
+                    break  # the job is ended
                 is_known = isinstance(error, RemoteError) and error.failure is Failure.LEFT_ALONE
                 self._messenger.send(
                     MessageType.STATUS if is_known else MessageType.WARN,
@@ -139,12 +141,6 @@ class StorageService:
                     detail=error.detail,
                 )
         return default
-
-    @contextmanager
-    def _cancellable(self) -> Iterator[Cancellation]:
-        cancellation = Cancellation()
-        with self._remotes.effects.supervise(cancellation):
-            yield cancellation
 
     def _downloader(self, remote: Remote, cancellation: Cancellation) -> Downloader:
         return Downloader(remote.cas, self._cas, cancellation, self._tally(), remote.reads_into(self._cas))

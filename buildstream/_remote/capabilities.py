@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from .._dataclass import dataclass
 from .._model.wire import fields, read_varint, text_field
 from .channel import Channel
-from .errors import Failure, RemoteError
+from .errors import Failure, RemoteError, error_from_status
 from .retry import Cancellation
 
 _DEFAULT_LIMIT_BYTES = (4 << 20) - (64 << 10)  # of a message that every server takes, less some overhead
@@ -33,16 +33,20 @@ def ask_capabilities(channel: Channel, cancellation: Cancellation) -> StorageCap
         RemoteError: The server does not answer, or does not know SHA-256.
     """
     method = channel.stub_channel.unary_unary(_METHOD)
+
+    def attempt() -> Mapping[int, set[int]]:
+        message = channel.call_once(method, text_field(1, channel.instance_name), cancellation)
+        try:
+            return _cache_capabilities(message)
+        except (ValueError, IndexError) as error:
+            raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
+
     try:
-        message = channel.call(method, text_field(1, channel.instance_name), cancellation)
+        cache = channel.retried(attempt, cancellation)
     except RemoteError as error:
         if error.status == "UNIMPLEMENTED":
             return StorageCapabilities()
         raise
-    try:
-        cache = _cache_capabilities(message)
-    except (ValueError, IndexError) as error:
-        raise RemoteError(f"What it says of its capabilities is damaged: {error}", Failure.CORRUPT) from error
     if cache[_DIGEST_FUNCTIONS] and _SHA256 not in cache[_DIGEST_FUNCTIONS]:
         raise RemoteError(
             "the CAS server does not support the configured digest function: SHA256", Failure.REFUSED

@@ -3,6 +3,8 @@
 import subprocess
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -205,6 +207,44 @@ def test_a_server_without_sha256_is_refused(server: CacheServer, url: str, waits
     server.digest_functions = [2]  # type: ignore[list-item]
     with pytest.raises(RemoteError, match="SHA256"):
         Remote(RemoteSpec(url), waits.effects).open(Cancellation())
+
+
+@pytest.mark.parametrize("damaged", ["GetCapabilities", "FetchBlob"])
+def test_an_answer_that_is_damaged_is_asked_for_again(waits: "Waits", damaged: str) -> None:
+    """Messages that are taken apart by hand are treated as those that the library refuses."""
+    digest = BLOB.hash.encode()
+    right = {
+        # zstd among the compressors, packed, and a limit of 1000 bytes
+        "GetCapabilities": bytes.fromhex("0a09 0a0101 20e807 320101"),
+        "FetchBlob": b"\x12\x05urn:x\x2a\x44\x0a\x40" + digest + b"\x10\x04",
+    }
+    answers = {name: [b"\x0a\xff"] * (name == damaged) + [message] for name, message in right.items()}
+
+    def answer(name: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+        if name == "FetchBlob" and not request:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no URI")
+        return answers[name].pop(0)
+
+    services = {
+        "build.bazel.remote.execution.v2.Capabilities": "GetCapabilities",
+        "build.bazel.remote.asset.v1.Fetch": "FetchBlob",
+    }
+    server = grpc.server(ThreadPoolExecutor(2))
+    for service, name in services.items():
+        method = grpc.unary_unary_rpc_method_handler(partial(answer, name))
+        handler = grpc.method_handlers_generic_handler(service, {name: method})
+        server.add_generic_rpc_handlers((handler,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    remote = Remote(RemoteSpec(f"http://127.0.0.1:{port}"), waits.effects)
+    remote.open(Cancellation())
+    assert remote.cas.capabilities.batch_limit_bytes == 1000
+    assert remote.cas.capabilities.reads_zstd
+    assert not remote.cas.capabilities.updates_zstd
+    assert remote.assets.fetch_blob(["urn:x"], Cancellation()) == BLOB
+    assert waits.pauses_s == [1.0]
+    remote.close()
+    server.stop(None)
 
 
 @pytest.fixture(scope="module")
