@@ -1,5 +1,6 @@
 """Finding out by trial what this machine offers for sandboxes."""
 
+import errno
 import os
 import sys
 import threading
@@ -21,13 +22,21 @@ CACHE_FORMAT = 2
 # replaces a directory of the lower layer: fails where the file system can't mark directories as opaque
 REPLACE_DIRECTORY = "import os; os.rmdir('root/old'); os.mkdir('root/old'); os.rmdir('root/old')"
 # looks at stubs of one object in both layers, and writes to one
-USE_STUBS = (
-    REPLACE_DIRECTORY + "; paths = ['root/old-1', 'root/old-2']; is_right = all(open(path).read() == 'text'"
-    " for path in paths); found = [os.stat(path) for path in paths]; open(paths[1], 'a').write('more');"
-    " is_one = found[0].st_ino == found[1].st_ino or found[0].st_dev != found[1].st_dev;"
-    " raise SystemExit(not is_right or is_one or found[0].st_nlink != 1 or"
-    " [open(path).read() for path in paths] != ['text', 'textmore'])"
-)
+USE_STUBS = f"""
+{REPLACE_DIRECTORY}
+def read(path):
+    with open(path) as file:
+        return file.read()
+first, second = os.stat('root/old-1'), os.stat('root/old-2')
+assert first.st_nlink == second.st_nlink == 1
+assert first.st_ino != second.st_ino and first.st_dev == second.st_dev
+assert read('root/old-1') == read('root/old-2') == 'text'
+with open('root/old-2', 'a') as file:
+    file.write('more')
+assert (read('root/old-1'), read('root/old-2')) == ('text', 'textmore')
+"""
+# how a file system answers that has no attributes of users
+_NO_ATTRIBUTES = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM)
 # bubblewrap's complaint about a missing command: everything before has worked
 EXECUTION_FAILURE = "execvp"
 
@@ -160,12 +169,17 @@ class SandboxProbe:
 
     def _find_method(self) -> RootMethod:
         for method in (RootMethod.STUBS, RootMethod.OVERLAY):
-            with suppress(OSError), self._trial_directory(method) as directory:  # no attributes, for one
-                script = USE_STUBS if method is RootMethod.STUBS else REPLACE_DIRECTORY
-                spec = LaunchSpec((sys.executable, "-I", "-S", "-c", script), directory)
-                trial = self._try(replace(spec, **_layers(directory, method)))
-                if trial.failure is None and trial.status == 0:
-                    return method
+            script = USE_STUBS if method is RootMethod.STUBS else REPLACE_DIRECTORY
+            try:
+                with self._trial_directory(method) as directory:
+                    spec = LaunchSpec((sys.executable, "-I", "-S", "-c", script), directory)
+                    trial = self._try(replace(spec, **_layers(directory, method)))
+            except OSError as error:
+                if method is not RootMethod.STUBS or error.errno not in _NO_ATTRIBUTES:
+                    raise
+                continue
+            if trial.failure is None and trial.status == 0:
+                return method
         return RootMethod.COPY
 
     def _try_bubblewrap(self, program: str, method: RootMethod) -> Trial:

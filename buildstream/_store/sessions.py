@@ -108,7 +108,7 @@ class AnnouncedTrees:
         for name in _listed(self._directory):
             path = os.path.join(self._directory, name)
             start = self._read_bytes.get(name, 0)
-            with suppress(OSError):  # the session has ended
+            with suppress(OSError, ValueError):  # the session has ended, or somebody else has written to it
                 if os.lstat(path).st_size > start:
                     with open(path, "rb") as file:
                         file.seek(start)
