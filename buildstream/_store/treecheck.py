@@ -18,9 +18,9 @@ from .objects import ObjectStore
 from .placing import object_name
 from .stubs import is_stub_of
 from .treeworker import Inspected
-from .workers import DIRECTORY_SIZE, Group
+from .workers import DIRECTORY_SIZE, WORTHWHILE, Group
 
-WORTHWHILE = 2000  # files; to start workers takes as long as to look at these
+_WORTH_STARTING = 10_000  # files; to start workers takes as long as to look at these
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _MODES = (stat.S_IFREG | FILE_MODE, stat.S_IFREG | EXECUTABLE_MODE)
 
@@ -71,10 +71,11 @@ class TreeCheck:
         with ExitStack() as stack:
             group: Group | None = None
             may_borrow = True
+            worthwhile = WORTHWHILE if self._objects.workers.have_started else _WORTH_STARTING
             while self._waiting or (group is not None and group.advance()):
                 while self._waiting:
                     self._next(group)
-                    if may_borrow and self._file_count >= WORTHWHILE:
+                    if may_borrow and self._file_count >= worthwhile:
                         may_borrow = False
                         group = stack.enter_context(self._objects.workers.borrowed())
         for tree in found:

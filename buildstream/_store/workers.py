@@ -101,6 +101,11 @@ class Workers:
         self._workers: list[_Worker] = []
         weakref.finalize(self, _end_all, self._workers)
 
+    @property
+    def have_started(self) -> bool:
+        """Whether they need not be started any more."""
+        return bool(self._workers)
+
     @contextmanager
     def borrowed(self) -> Iterator["Group | None"]:
         """The block in which they work for the caller; None if they do for another thread.
