@@ -68,13 +68,18 @@ class TreeAdopter:
         while waiting:
             path, directory_digest = waiting.pop()
             directory = self._read_directory(directory_digest)
-            if directory.mtime_ns is not None or not self._matches(path, directory):
+            if directory.mtime_ns is not None or self._has_many(directory):
                 return None
-            if len(self._stubbed) > STUBBED_AT_MOST:
+            if not self._matches(path, directory):
                 return None
             directories.append(path)
             waiting.extend((f"{path}/{entry.name}", entry.digest) for entry in directory.directories)
         return directories
+
+    def _has_many(self, directory: TreeDirectory) -> bool:
+        """Whether, with the files of DIRECTORY, more stubs would be made than are worth it."""
+        is_stub = self._extractor.form is TreeForm.STUBS
+        return is_stub and len(self._stubbed) + len(directory.files) > STUBBED_AT_MOST
 
     def _matches(self, path: str, directory: TreeDirectory) -> bool:
         """Whether the host directory at PATH has exactly these entries; fixes their modes and times."""
