@@ -9,7 +9,7 @@ artifact: files, public data, environment, variables, dependencies, whether it i
 records; warnings and errors that were told; records of sources; and what commands about the artifacts answer
 and write.  Each uses caches of its own.  LEFT is the one that is right.  Known to differ, and not compared:
 permissions and times of what is linked to the cache, of checked-out sources, of logs and of the folder that
-is made; and that 2.8.1 records the source of a junction to a folder, though it is used where it is.
+is made; and that 2.8.1 fetches and records the source of a junction to a folder, which is used where it is.
 
 With --casd each program pushes to a buildbox-casd of its own; then each forgets some or all of what it has
 and pulls from the one that the other has filled.  They must pull, fetch, build and push the same.
@@ -293,20 +293,17 @@ def _told(text: str) -> Iterator[str]:
 
 
 def _done(text: str) -> Iterator[str]:
-    """What jobs have ended in TEXT, and how; of those that push sources only how many have pushed any.
+    """What jobs have ended in TEXT, and how.
 
-    Elements without sources, and those with the same, find sources of each other in the caches, or not yet.
+    Those that push sources are left out: elements without sources, and those with the same, find sources of
+    each other in the caches, or not yet.
     """
-    pushed = 0
     for line in text.splitlines():
         found = _JOB.match(line)
         if found is None or not (found["kind"] == "SKIPPED" or found["text"].endswith(".log")):
             continue
-        if not found["subject"].startswith("src-push:"):
+        if not found["subject"].startswith("src-push:") and found["subject"] != "fetch:below.bst":
             yield f"{found['kind']} {found['subject']}"
-        elif found["kind"] == "SUCCESS":
-            pushed += 1
-    yield f"{pushed} sources pushed"
 
 
 def _neutral(text: str) -> str:
