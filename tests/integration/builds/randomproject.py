@@ -229,9 +229,8 @@ _COMMANDS = (
     "mkdir -p R; find / -xdev ! -type d ! -newermt 2012-01-01 -exec stat -c '{3}' {{}} + | sort > R/stats",
     "mkdir -p R/etc; find / -xdev -type f -printf '%i\\n' | sort | uniq -d | wc -l > R/etc/linked",
     "mkdir -p R; tar -cf R/t /usr /etc || true; tar -tvf R/t | cut -c 1 | sort | uniq -c > R/types; rm R/t",
-    'mkdir -p R; for f in /etc/* /srv/*; do [ -L "$f" ] || [ ! -w "$f" ] || echo "$f"; done > R/writable',
     "mkdir -p R; gzip -c '/{2}' > R/packed || true; gzip '/{2}' 2> R/said || true",
-    "mkdir -p R; cp -a /etc R/etc.copy; cp -al R/etc.copy R/etc.links; ln '/{2}' R/hard || true",
+    "mkdir -p R; cp -a /etc R/etc.copy; cp -al R/etc.copy R/etc.links",
     "mkdir -p R; cp -p '/{2}' R/kept || true; stat -c '%a %s %Y %h' R/kept > R/kept.stat || true",
     *(f"mkdir -p R; {command} || true" for command in _INTEGRATION),
 )
