@@ -1,10 +1,9 @@
 """`bst artifact checkout`: writes artifacts where the user wants them."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from .._act.recorded import RecordedArtifact, staged_recorded_sandbox
 from .._act.virtualroot import staged_sandbox
@@ -16,11 +15,10 @@ from .._model.message import ElementLabel
 from .._plan.artifactview import ArtifactView
 from .._plan.selection import select
 from .._store.checkout import export_directory, export_tar
-from .._utils_atomic import save_file_atomic
 from .app import App
 from .artifactpulls import pull_named
 from .artifacttargets import load_artifact_targets
-from .destination import destination
+from .destination import archive, destination
 from .loading import element_names, load_names, query
 from .missing import pull_missing
 from .termination import raising_when_ended
@@ -164,12 +162,5 @@ def _write(app: App, sandbox: "LocalSandbox", options: CheckoutOptions, label: E
         if options.tar == "-":
             export_tar(app.cas, digest, sys.stdout.buffer, compression=options.compression)
         else:
-            with _archive(options.tar) as file:
+            with archive(options.tar) as file:
                 export_tar(app.cas, digest, file, compression=options.compression)
-
-
-def _archive(path: str) -> AbstractContextManager[BinaryIO]:
-    """Opens what becomes the archive at PATH; a file appears there when it is complete, never half of it."""
-    if os.path.lexists(path) and not os.path.isfile(path):
-        return open(path, "wb")  # a device or pipe
-    return save_file_atomic(os.path.realpath(path), "wb")

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import BinaryIO
 
 from .._exceptions import StreamError
+from .._utils_atomic import save_file_atomic
 from .termination import ending_by_exception
 
 
@@ -29,6 +31,13 @@ def destination(path: str, *, is_tarball: bool, force: bool) -> Iterator[None]:
 
                 rmtree(path, ignore_errors=True)
             raise
+
+
+def archive(path: str) -> AbstractContextManager[BinaryIO]:
+    """Opens what becomes the archive at PATH; a file appears there when it is complete, never half of it."""
+    if os.path.lexists(path) and not os.path.isfile(path):
+        return open(path, "wb")  # a device or pipe
+    return save_file_atomic(os.path.realpath(path), "wb")
 
 
 def check_directory(path: str, *, force: bool) -> bool:

@@ -14,10 +14,10 @@ from .._plan.record import ElementRecord, SourceState
 from .._plan.selection import except_elements, select
 from .._store.cas_directory import CasDirectory
 from .._store.checkout import export_directory, export_tar
-from ..utils import BST_ARBITRARY_TIMESTAMP, save_file_atomic
+from ..utils import BST_ARBITRARY_TIMESTAMP
 from .app import App
 from .buildscripts import MAIN_SCRIPT, build_script, main_script, script_name
-from .destination import destination
+from .destination import archive, destination
 from .loading import LoadedTargets, check_resolved, element_names, load_names, query_sources
 from .missing import fetch_missing
 from .termination import raising_when_ended
@@ -150,7 +150,7 @@ def _write_program(tree: "Directory", path: str, text: str) -> None:
 
 def _write(app: App, tree: CasDirectory, options: SourceCheckoutOptions) -> None:
     if options.is_tar:
-        with save_file_atomic(os.path.abspath(options.location), "wb") as file:
+        with archive(options.location) as file:
             export_tar(app.cas, tree._digest(), file, compression=options.compression, prefix="")
         return
     with raising_when_ended():

@@ -151,8 +151,10 @@ class SandboxLauncher:
         self._for_overlays = LauncherProgram()
         self._for_others = LauncherProgram()
 
-    def start(self, spec: LaunchSpec, *, stdin: int, stdout: int, stderr: int) -> RunningSandbox:
-        """Starts the program of SPEC with the given descriptors as standard files."""
+    def start(
+        self, spec: LaunchSpec, *, stdout: int, stderr: int, stdin: int | None = None
+    ) -> RunningSandbox:
+        """Starts the program of SPEC with the given descriptors as standard files; it may have no input."""
         program = self._for_others if spec.layers is None else self._for_overlays
         return program.start(spec, stdin=stdin, stdout=stdout, stderr=stderr)
 
@@ -176,8 +178,10 @@ class LauncherProgram:
         self._next_identity = 0
         self._running: dict[int, RunningSandbox] = {}
 
-    def start(self, spec: LaunchSpec, *, stdin: int, stdout: int, stderr: int) -> RunningSandbox:
-        """Starts the program of SPEC with the given descriptors as standard files."""
+    def start(
+        self, spec: LaunchSpec, *, stdout: int, stderr: int, stdin: int | None = None
+    ) -> RunningSandbox:
+        """Starts the program of SPEC with the given descriptors as standard files; it may have no input."""
         with self._lock:
             if self._connection is None:
                 self._connection = self._start_program()
@@ -186,7 +190,10 @@ class LauncherProgram:
             running = RunningSandbox(self, identity, is_sandbox=spec.options is not None)
             self._running[identity] = running
             try:
-                self._send(("start", identity, request_from_spec(spec)), (stdin, stdout, stderr))
+                self._send(
+                    ("start", identity, request_from_spec(spec)),
+                    (stdout, stderr) if stdin is None else (stdin, stdout, stderr),
+                )
             except OSError as error:
                 del self._running[identity]
                 raise SandboxError(f"The program that starts sandboxes can't be reached: {error}") from error

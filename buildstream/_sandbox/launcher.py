@@ -9,7 +9,8 @@ it starts fast and stays small.
 
 Both sides send frames: 8 bytes of length, then a marshalled tuple.
 
-    requests    ("start", id, spec)     with three descriptors: stdin, stdout, stderr
+    requests    ("start", id, spec)     with three descriptors: stdin, stdout, stderr; without the
+                                        first, there is nothing to read
                 ("signal", id, number)
     answers     (id, wait_status, report)
 
@@ -68,6 +69,8 @@ OVERLAY_OPTIONS = b"userxattr,volatile,index=off"
 # Where layers are of another overlay, files would otherwise differ in their devices, too.
 ONE_DEVICE = b",xino=on"
 MNT_DETACH = 2
+DEVICES = (b"full", b"null", b"random", b"tty", b"urandom", b"zero")
+NO_INPUT = b"/dev/null"
 PR_SET_CHILD_SUBREAPER = 36
 
 # a terminal's Ctrl-C and Ctrl-Z, and whoever ends bst, reach the whole process group; the
@@ -171,6 +174,7 @@ class Launcher:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._libc = load_libc()
+        self._is_root = os.geteuid() == 0
         self._has_namespaces = False
         self._stub_trees: dict[bytes, StubTrees] = {}  # by their directory
         self._sandboxes: dict[int, Sandbox] = {}  # by identity
@@ -224,10 +228,11 @@ class Launcher:
     def _spawn(self, spec: Request, descriptors: list[int], status_fd: int) -> int:
         """Mounts what SPEC wants and starts its program, which gets DESCRIPTORS.  Returns the process id."""
         if spec["layers"] is None:
+            if self._is_root:  # where namespaces are not to be had devices stay as they are
+                with contextlib.suppress(SetupError):
+                    self._enter_namespaces()
             return spawn_in_directory(spec, descriptors, status_fd)
-        if not self._has_namespaces:
-            enter_namespaces(self._libc)
-            self._has_namespaces = True
+        self._enter_namespaces()
         if spec["stubs"] is not None:
             self._show_stubs(spec["stubs"], spec["layers"])
         mount_overlay(self._libc, spec)
@@ -238,6 +243,14 @@ class Launcher:
         except SetupError:
             self._unmount(overlay_root(spec))
             raise
+
+    def _enter_namespaces(self) -> None:
+        """Does so the first time."""
+        if not self._has_namespaces:
+            enter_namespaces(self._libc)
+            if self._is_root:
+                shield_devices(self._libc)
+            self._has_namespaces = True
 
     def _show_stubs(self, stubs: tuple[bytes, bytes, int], layers: list[bytes]) -> None:
         """Has those of LAYERS that are in the first of STUBS show the contents of their stubs."""
@@ -418,9 +431,13 @@ def spawn_in_directory(spec: Request, descriptors: list[int], status_fd: int) ->
 
 
 def spawn(spec: Request, descriptors: list[int], status_fd: int) -> int:
-    """Starts the program of SPEC in the working directory."""
+    """Starts the program of SPEC in the working directory; DESCRIPTORS are the last of its standard files."""
     argv = spec["argv"]
-    actions = [(os.POSIX_SPAWN_DUP2, descriptor, target) for target, descriptor in enumerate(descriptors)]
+    actions: list[tuple[Any, ...]] = []
+    if len(descriptors) < DESCRIPTOR_COUNT:  # opened here, where its mode can't be changed
+        actions.append((os.POSIX_SPAWN_OPEN, 0, NO_INPUT, os.O_RDONLY, 0))
+    for target, descriptor in enumerate(descriptors, start=DESCRIPTOR_COUNT - len(descriptors)):
+        actions.append((os.POSIX_SPAWN_DUP2, descriptor, target))
     options_fd = None
     try:
         if spec["options"] is not None:
@@ -499,10 +516,23 @@ def open_directory(path: bytes) -> int:
     return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def protect(libc: ctypes.CDLL, path: bytes) -> None:
-    """Mounts PATH on itself, read-only."""
-    if libc.mount(path, path, None, MS_BIND, None) or libc.mount(None, path, None, READ_ONLY_REMOUNT, None):
+def protect(libc: ctypes.CDLL, path: bytes, restrictions: int = 0) -> None:
+    """Mounts PATH on itself, read-only, with the other RESTRICTIONS of that mount."""
+    flags = READ_ONLY_REMOUNT | restrictions
+    if libc.mount(path, path, None, MS_BIND, None) or libc.mount(None, path, None, flags, None):
         raise failure_of("protect")
+
+
+def shield_devices(libc: ctypes.CDLL) -> None:
+    """Has nothing that is started change modes and times of the devices that bubblewrap shows.
+
+    Root owns them in each namespace.  They can be read and written to as before.
+    """
+    for name in DEVICES:
+        path = b"/dev/" + name
+        with contextlib.suppress(FileNotFoundError):
+            # their bits are those of mount(2); a namespace can't take them off
+            protect(libc, path, os.statvfs(path).f_flag & (os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC))
 
 
 # --- frames ---

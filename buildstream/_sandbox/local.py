@@ -209,12 +209,11 @@ class LocalSandbox(Sandbox):
         """Runs SPEC and gives its exit status."""
         services = self._services
         with ExitStack() as stack:
+            stdin = None
             if spec.is_interactive:
                 stdin, stdout, stderr = TERMINAL_DESCRIPTORS
                 stack.callback(take_terminal_back)
             else:
-                stdin = os.open(os.devnull, os.O_RDONLY)
-                stack.callback(os.close, stdin)
                 stdout = stderr = services.output_descriptor()
             running = None
             try:

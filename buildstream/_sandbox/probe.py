@@ -215,10 +215,7 @@ class SandboxProbe:
         reading, writing = os.pipe()
         with open(reading, encoding="utf-8", errors="replace") as output:
             try:
-                with open(os.devnull, "rb") as nothing:
-                    running = self._launcher.start(
-                        spec, stdin=nothing.fileno(), stdout=writing, stderr=writing
-                    )
+                running = self._launcher.start(spec, stdout=writing, stderr=writing)
             finally:
                 os.close(writing)
             failure, status = None, 0

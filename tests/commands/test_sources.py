@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import io
+import os
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -151,6 +153,17 @@ def test_failed_checkout_leaves_no_new_directory(remote: TestSpace, name: str) -
     kept = remote.write("kept/file", "mine\n").parent
     remote.bst("source", "checkout", name, "--force", "--directory", str(kept), expect=255)
     assert (kept / "file").read_text() == "mine\n"
+
+
+def test_a_pipe_is_written_to_and_not_replaced(remote: TestSpace, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with os.fdopen(os.open(pipe, os.O_RDWR | os.O_NONBLOCK), "rb") as reader:  # its buffer holds the archive
+        remote.bst("source", "checkout", "build.bst", "--tar", str(pipe), "--force")
+        content = reader.read1()
+    assert pipe.is_fifo()
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert archive.getnames() == ["build", "build/d0", "build/d0/file"]
 
 
 def test_build_scripts_run(space: TestSpace) -> None:

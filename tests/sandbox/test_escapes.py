@@ -44,6 +44,8 @@ CHANGING = {
     "keys of the kernel": ": >> /proc/sysrq-trigger",
     "the table of mounts": "mount -o remount,rw / || mount -t tmpfs none /usr",
     "devices of the host": "mknod disk b 8 0 && cat disk",
+    "mode of a device": "chmod 644 /dev/full",
+    "mode of the standard input": "chmod 644 /proc/self/fd/0",
     "a namespace of its own": (
         f"unshare -rm sh -c 'mount -o remount,rw,bind {PROGRAMS}; echo x > {PROGRAMS}/cat'"
     ),
