@@ -260,23 +260,17 @@ class FileWorker:
         Returns:
             For each file LEFT or MADE.
         """
-        open_, read, close = os.open, os.read, os.close
         states = bytearray(len(files))
         os.umask(mask)
-        parent = open_(directory, _DIRECTORY)
+        parent = os.open(directory, _DIRECTORY)
         try:
             for number, (name, path, size, time_ns_) in enumerate(files):
                 if size > MOST_BYTES:
                     continue
                 try:
-                    data = b""
-                    if size:  # of the empty blob there need not be an object
-                        descriptor = open_(path, READ_OBJECT)
-                        try:
-                            data = read(descriptor, size + 1)
-                        finally:
-                            close(descriptor)
-                    if len(data) != size or sha256(data).hexdigest() != path[:2] + path[3:65]:
+                    # of the empty blob there need not be an object
+                    data = _content_of(path, size) if size else b""
+                    if data is None:
                         continue
                     _write_new(name, parent, 0o777 if path[-1] == "x" else 0o666, data, time_ns_)
                     states[number] = MADE
@@ -284,7 +278,7 @@ class FileWorker:
                     if error.errno in _HOPELESS:
                         break
         finally:
-            close(parent)
+            os.close(parent)
         return bytes(states)
 
     def stub(self, directory: str, files: "Sequence[ObjectFile]") -> bytes:
@@ -293,20 +287,14 @@ class FileWorker:
         Returns:
             For each file LEFT or MADE.
         """
-        open_, read, close = os.open, os.read, os.close
         states = bytearray(len(files))
-        parent = open_(directory, _DIRECTORY)
+        parent = os.open(directory, _DIRECTORY)
         try:
             for number, (name, path, size, time_ns_) in enumerate(files):
                 if size > MOST_BYTES or time_ns_ is None:
                     continue
                 try:
-                    descriptor = open_(path, READ_OBJECT)
-                    try:
-                        data = read(descriptor, size + 1)
-                    finally:
-                        close(descriptor)
-                    if len(data) != size or sha256(data).hexdigest() != path[:2] + path[3:65]:
+                    if _content_of(path, size) is None:
                         continue
                     mode = 0o755 if path[-1] == "x" else 0o644
                     make_stub(name, path, size, mode=mode, mtime_ns=time_ns_, parent=parent)
@@ -315,8 +303,22 @@ class FileWorker:
                     if error.errno in _HOPELESS:
                         break
         finally:
-            close(parent)
+            os.close(parent)
         return bytes(states)
+
+
+def _content_of(path: str, size: int) -> bytes | None:
+    """What the small object at PATH holds; None if it is not what its name and SIZE say.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    descriptor = os.open(path, READ_OBJECT)
+    try:
+        data = os.read(descriptor, size + 1)
+    finally:
+        os.close(descriptor)
+    return data if len(data) == size and sha256(data).hexdigest() == path[:2] + path[3:65] else None
 
 
 def _is_linked_alone(path: str, name: str, parent: int) -> bool:
