@@ -143,10 +143,7 @@ class ArtifactExchange:
         if artifact is None or not _names_fit(ref, artifact):
             raise RemoteError(f"What is called '{ref}' there is not such an artifact", Failure.CORRUPT)
         trees = _trees(artifact, with_buildtrees)
-        elsewhere = self._cas.elsewhere
-        # what the storage service has is fetched from there when it is needed
-        wanted = (lambda files: files) if elsewhere is None else elsewhere.absent
-        lacking = downloader.fetch_trees(trees, artifact.metadata, wanted=wanted)
+        lacking = downloader.fetch_trees(trees, artifact.metadata, wanted=self._cas.not_elsewhere)
         if lacking:
             return lacking
         self._artifacts.store_pulled(ref, data, artifact)

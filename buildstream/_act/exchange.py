@@ -181,17 +181,11 @@ class Exchange:
             try:
                 with self.report.counted(f"{text} -> {remote.url}") as tally:
                     uploader = Uploader(remote.cas, self.cas, self.cancellation, tally, remote.suspects)
-                    if fields is None:
-                        uploader.push(blobs)
-                    else:
-                        uploader.push_fields(fields)
+                    give(uploader, remote, fields, blobs)
             except RemoteError as error:
                 self.note_failure(f"Failed to push {self.what.split()[0]} blobs to {remote.url}", error)
                 failed.append(remote)
                 continue
-            if remote.suspects:
-                sent = blobs if fields is None else fields_of(b"".join(fields))
-                remote.suspects.difference_update(Digest(*name) for name in sent)
             if done is not None:
                 self.report.send(MessageType.INFO, f"{done} -> {remote.url}")
         return failed
@@ -231,6 +225,22 @@ class Exchange:
             is_new = True
             self.report.send(MessageType.INFO, f"Pushed {self.what} -> {remote.url}")
         return is_new
+
+
+def give(uploader: Uploader, remote: Remote, fields: list[Field] | None, blobs: Sequence[Digest]) -> None:
+    """Uploads FIELDS, or BLOBS if these are None, to REMOTE, which is no suspect of having them wrong then.
+
+    Raises:
+        RemoteError: The server fails.
+        CASError: A blob is missing or corrupt.
+    """
+    if fields is None:
+        uploader.push(blobs)
+    else:
+        uploader.push_fields(fields)
+    if remote.suspects:
+        sent = blobs if fields is None else fields_of(b"".join(fields))
+        remote.suspects.difference_update(Digest(*name) for name in sent)
 
 
 def _missing_text(service: str, remote: Remote, what: str) -> str:

@@ -107,11 +107,7 @@ class SourceSharing:
             return None if digest is None else operation.fetch(fetch)
 
     def _fetch_tree(self, downloader: Downloader, root: Digest) -> Digest | Lacking:
-        elsewhere = self._cas.elsewhere
-        if elsewhere is None:
-            return downloader.fetch_trees([root]) or root
-        # what the storage service has is fetched from there when it is needed
-        return downloader.fetch_trees([root], wanted=elsewhere.absent) or root
+        return downloader.fetch_trees([root], wanted=self._cas.not_elsewhere) or root
 
     # pushing
 

@@ -17,7 +17,7 @@ from .._remote.tally import Tally
 from .._remote.upload import Uploader
 from .._remotespec import RemoteSpec, RemoteType
 from .._store.cas import Cas
-from .exchange import Content
+from .exchange import Content, give
 from .remotecaches import RemoteCaches
 
 _Found = TypeVar("_Found")
@@ -110,12 +110,7 @@ class StorageService:
         def push(remote: Remote, cancellation: Cancellation) -> None:
             uploader = Uploader(remote.cas, self._cas, cancellation, self._tally(), remote.suspects)
             fields = content.encoded(self._cas)
-            if fields is None:
-                uploader.push(content.blobs(self._cas))
-            else:
-                uploader.push_fields(fields)
-            if remote.suspects:
-                remote.suspects.difference_update(content.blobs(self._cas))
+            give(uploader, remote, fields, content.blobs(self._cas) if fields is None else [])
             self._held.update(trees)
 
         self._asked(f"store {what} in", push, default=None)

@@ -222,9 +222,9 @@ def _project_facts(app: App, project: Project) -> ProjectFacts:
 
 
 def _service_text(spec: RemoteSpec | None) -> str | None:
-    if spec is None or not spec.instance_name:
-        return None if spec is None else spec.url
-    return f"{spec.url} (instance: {spec.instance_name})"
+    if spec is None:
+        return None
+    return f"{spec.url} (instance: {spec.instance_name})" if spec.instance_name else spec.url
 
 
 def _servers(specs: Sequence[RemoteSpec]) -> tuple[RemoteServer, ...]:

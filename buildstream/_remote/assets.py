@@ -12,7 +12,7 @@ from .._model.digest import Digest
 from .._model.tree import encode_digest_field
 from .._model.wire import fields, text_field
 from .channel import Channel
-from .errors import NOT_FOUND, OK, Failure, RemoteError, error_from_status, status_name
+from .errors import NOT_FOUND, OK, Failure, RemoteError, damaged_answer, status_name
 from .lookahead import Known, LookAhead
 from .retry import Cancellation
 
@@ -222,7 +222,7 @@ def _decoded(message: bytes) -> _Answer:
                     text for tag, text in fields(value) if tag == 1 and isinstance(text, bytes)
                 ).decode()
     except (ValueError, IndexError) as error:
-        raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
+        raise damaged_answer(error) from error
     return _Answer(code, uri, Digest(name, size if size < 1 << 63 else -1))
 
 

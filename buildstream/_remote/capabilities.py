@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from .._dataclass import dataclass
 from .._model.wire import fields, read_varint, text_field
 from .channel import Channel
-from .errors import Failure, RemoteError, error_from_status
+from .errors import Failure, RemoteError, damaged_answer
 from .retry import Cancellation
 
 _DEFAULT_LIMIT_BYTES = (4 << 20) - (64 << 10)  # of a message that every server takes, less some overhead
@@ -39,7 +39,7 @@ def ask_capabilities(channel: Channel, cancellation: Cancellation) -> StorageCap
         try:
             return _cache_capabilities(message)
         except (ValueError, IndexError) as error:
-            raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
+            raise damaged_answer(error) from error
 
     try:
         cache = channel.retried(attempt, cancellation)

@@ -15,7 +15,7 @@ from .._zstd import compressed
 from .capabilities import StorageCapabilities
 from .channel import Channel
 from .compression import WORTH_COMPRESSING_BYTES, decompressed
-from .errors import NOT_FOUND, OK, Failure, RemoteError, error_from_status, status_name
+from .errors import NOT_FOUND, OK, Failure, RemoteError, damaged_answer, error_from_status, status_name
 from .retry import Cancellation
 from .streams import StreamClient
 
@@ -113,7 +113,7 @@ class CasClient:
         try:
             return kind.FromString(message)
         except DecodeError as error:
-            raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
+            raise damaged_answer(error) from error
 
     # batches
 

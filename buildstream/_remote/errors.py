@@ -64,6 +64,11 @@ def error_from_status(name: str, details: str | None) -> RemoteError:
     return RemoteError(f"{name}: {text}" if text else name, _FAILURES.get(name, Failure.REFUSED), status=name)
 
 
+def damaged_answer(error: Exception) -> RemoteError:
+    """The RemoteError for an answer that can't be decoded, for ERROR; trying again may help."""
+    return error_from_status("INTERNAL", f"What came is damaged: {error}")
+
+
 _STATUS_NAMES = (
     "OK",
     "CANCELLED",

@@ -12,7 +12,7 @@ from .._model.wire import fields, integer_field, text_field, varint
 from .._store.blobmessages import field_at
 from .channel import Channel
 from .compression import Decompressor
-from .errors import Failure, RemoteError, error_from_status
+from .errors import Failure, RemoteError, damaged_answer
 from .retry import Cancellation
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _data_of(message: bytes) -> "bytes | memoryview":
             return memoryview(message)[start:]
         parts = [value for number, value in fields(message) if number == _DATA >> 3]
     except (ValueError, IndexError) as error:
-        raise error_from_status("INTERNAL", f"What came is damaged: {error}") from error
+        raise damaged_answer(error) from error
     return b"".join(part for part in parts[-1:] if isinstance(part, bytes))
 
 

@@ -1,6 +1,6 @@
 """The content store of a cache directory: blobs, trees, and trees extracted to the host."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -365,6 +365,10 @@ class Cas:
         """Makes sure that a tree is present here if it is elsewhere, as all of it is about to be read."""
         if self.elsewhere is not None and not self._trees.contains_tree(digest):
             self.elsewhere.bring_tree(digest)
+
+    def not_elsewhere(self, blobs: Mapping[Digest, bool]) -> Mapping[Digest, bool]:
+        """Those of BLOBS, with their values, that are not brought from elsewhere when they are needed."""
+        return blobs if self.elsewhere is None else self.elsewhere.absent(blobs)
 
     def missing_blobs(self, digest: Digest) -> list[Digest]:
         """What is missing of a tree, as far as the directories that are present tell; each blob once.

@@ -18,8 +18,8 @@ from .layout import (
     TreeForm,
     storage_errors,
 )
-from .objects import ObjectStore
-from .placing import FilePlacer, Making, Placement, object_name
+from .objects import ObjectStore, object_name
+from .placing import FilePlacer, Making, Placement
 from .sessions import StoreLock
 from .stubs import make_stub
 from .trash import discard

@@ -418,11 +418,12 @@ class ObjectStore:
         lstat = os.stat
         parent = os.open(self._layout.objects, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for _, digest, is_executable, _ in files:
-                name, size = digest
+            for entry in files:
+                digest = entry.digest
+                size = digest.size
                 if not size:
                     continue
-                path = f"{name[:2]}/{name[2:]}.x" if is_executable else f"{name[:2]}/{name[2:]}"
+                path = object_name(entry)
                 try:
                     status = lstat(path, dir_fd=parent, follow_symlinks=False)
                 except OSError:
@@ -472,3 +473,9 @@ class ObjectStore:
 
 def _hash_at(hashes: bytes, number: int) -> str:
     return hashes[HASH_BYTES * number : HASH_BYTES * (number + 1)].hex()
+
+
+def object_name(entry: FileEntry) -> str:
+    """The object for ENTRY, relative to the directory of objects."""
+    name = entry.digest.hash
+    return f"{name[:2]}/{name[2:]}.x" if entry.is_executable else f"{name[:2]}/{name[2:]}"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .._dataclass import dataclass
 from .._model.tree import FileEntry
 from .fileworker import LEFT, MOST_BYTES, ObjectFile
-from .objects import ObjectStore
+from .objects import ObjectStore, object_name
 from .workers import WORTHWHILE, Group, Size, slices
 
 
@@ -144,9 +144,3 @@ class FilePlacer:
         elif LEFT in states:
             left = [entry for entry, state in zip(files.entries, states, strict=True) if state == LEFT]
             self._left.append(files._replace(entries=left))
-
-
-def object_name(entry: FileEntry) -> str:
-    """The object for ENTRY, relative to the directory of objects."""
-    name = entry.digest.hash
-    return f"{name[:2]}/{name[2:]}.x" if entry.is_executable else f"{name[:2]}/{name[2:]}"

@@ -14,8 +14,7 @@ from .._model.digest import Digest
 from .._model.tree import FileEntry, TreeDirectory
 from .filedigest import digest_of_file
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, TreeForm
-from .objects import ObjectStore
-from .placing import object_name
+from .objects import ObjectStore, object_name
 from .stubs import is_stub_of
 from .treeworker import Inspected
 from .workers import DIRECTORY_SIZE, WORTHWHILE, Group

@@ -80,7 +80,7 @@ class Console:
             if not self._is_shown(message):
                 return
             self._append(self._renderer.render(message), lambda: self._plain_renderer.render(message))
-            if is_failure or not (self._gather_depth or (self._throttled and self._status is not None)):
+            if is_failure or not self._is_collecting:
                 self._flush()
 
     def show_heading(self, heading: "SessionHeading", element_format: str) -> None:
@@ -177,8 +177,13 @@ class Console:
         finally:
             with self._lock:
                 self._gather_depth -= 1
-                if self._pending and not (self._throttled and self._status is not None):
+                if self._pending and not self._is_collecting:
                     self._flush()
+
+    @property
+    def _is_collecting(self) -> bool:
+        """Whether lines wait for a `tick`, or for the end of a block."""
+        return self._gather_depth > 0 or (self._throttled and self._status is not None)
 
     def _is_shown(self, message: Message) -> bool:
         if message.kind is MessageType.STATUS:
