@@ -10,12 +10,22 @@ from .._store.blobtrees import Field, fields_of, sizes_of
 from .._store.cas import Cas
 from .batches import BATCH_BYTES, batches, field_batches, is_streamed
 from .cas import CasClient
+from .errors import RemoteError
 from .parallel import run_parts
 from .retry import Cancellation
 from .streams import DamagedError
 from .tally import Tally
 
 _WIDTH = 4  # calls at a time in one transfer
+# what servers say of content that has another digest, and of other things
+_MAY_BE_THE_CONTENT = (
+    "INVALID_ARGUMENT",
+    "FAILED_PRECONDITION",
+    "DATA_LOSS",
+    "INTERNAL",
+    "UNKNOWN",
+    "ABORTED",
+)
 
 
 class Uploader:
@@ -115,17 +125,27 @@ class Uploader:
         self._tally.add(sum(digest.size for digest in batch), len(batch))
 
     def _stream(self, digest: Digest) -> None:
+        descriptor, is_known = self._cas.open(digest)
         try:
-            self._send(digest, self._cas.open(digest))
+            self._send(digest, descriptor, is_known=is_known)
         except DamagedError:
-            # finds out as well, and puts it aside: then it is an error, or was got from elsewhere
-            path = self._cas.object_path(digest)
-            self._send(digest, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            self._send_intact(digest)
+        except RemoteError as error:
+            # the file has not been read here: perhaps it is that which the server does not like
+            if not is_known or error.status not in _MAY_BE_THE_CONTENT or self._cas.recheck(digest):
+                raise
+            self._send_intact(digest)
         self._tally.add(0, 1)
 
-    def _send(self, digest: Digest, descriptor: int) -> None:
+    def _send_intact(self, digest: Digest) -> None:
+        """As `_send`; finds out that a file is damaged and puts it aside: it is healed, or an error."""
+        path = self._cas.object_path(digest)
+        self._send(digest, os.open(path, os.O_RDONLY | os.O_CLOEXEC), is_known=True)
+
+    def _send(self, digest: Digest, descriptor: int, *, is_known: bool) -> None:
+        write = self._client.streams.write
         try:
-            self._client.streams.write(digest, descriptor, self._cancellation, self._tally.add)
+            write(digest, descriptor, self._cancellation, self._tally.add, is_known=is_known)
         finally:
             os.close(descriptor)
 

@@ -65,10 +65,13 @@ class ByteStreams:
             if resource.compressor is Compressor.ZSTD:
                 yield ReadResponse(data=compressed(b""))
             return
-        descriptor = self._storage.open(resource.digest, verified=not is_whole)
+        if is_whole:
+            descriptor, is_right = self._storage.open(resource.digest)
+        else:
+            descriptor, is_right = self._storage.open_verified(resource.digest), True
         try:
             pieces = self._pieces(descriptor, offset, end)
-            if is_whole:
+            if not is_right:
                 pieces = self._verified(pieces, resource)
             if resource.compressor is Compressor.ZSTD:
                 pieces = _deflated(pieces)

@@ -104,15 +104,22 @@ class Storage:
             self._note_damage(digest, error)
             raise
 
-    def open(self, digest: Digest, *, verified: bool) -> int:
-        """A descriptor for reading a blob; the reader hashes what it reads if it is not VERIFIED.
+    def open(self, digest: Digest) -> tuple[int, bool]:
+        """A descriptor for reading a blob, and whether it is known to be right: else the reader hashes it.
 
         Raises:
             CASError: It is missing or was found to be damaged.
         """
         self.use(digest)
-        if not verified:
-            return self.cas.open(digest)
+        return self.cas.open(digest)
+
+    def open_verified(self, digest: Digest) -> int:
+        """A descriptor for reading a blob that is right.
+
+        Raises:
+            CASError: It is missing or was found to be damaged.
+        """
+        self.use(digest)
         try:
             return os.open(self.cas.object_path(digest), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except CASError as error:

@@ -29,7 +29,7 @@ from .stagedtrees import StagedTreesCache
 from .statcache import digest_directory, store_directory
 from .trash import discard, empty_trash, trash_emptied_in_background
 from .usage import StoreLimits, StoreUsage
-from .verifiedtrees import VerifiedTrees
+from .verifiedcontents import VerifiedContents
 
 if TYPE_CHECKING:
     from .blobworkers import StoredBatch
@@ -71,7 +71,7 @@ class Cas:
         self._trees = DirectoryStore(
             self._objects,
             CompleteTrees(self._layout.objects, self._layout.stats),
-            VerifiedTrees(self._layout.stats),
+            VerifiedContents(self._layout.stats, "tree"),
         )
         self._objects.synced_ns = last_flush_ns(self._layout)
         self._flusher = Flusher(self._layout, self._lock, self._objects.writer, disk)
@@ -275,6 +275,16 @@ class Cas:
         """
         return self._objects.object_path(digest, executable=executable)
 
+    def read_path(self, digest: Digest, *, executable: bool = False) -> AbstractContextManager[str]:
+        """The block in which all of a file is read, for somebody outside of the store, at the path given.
+
+        As `object_path`; but what another command has seen to be right, not this one, is hashed meanwhile.
+
+        Raises:
+            CASError: As for `object_path`, perhaps only at the end of the block.
+        """
+        return self._objects.read_path(digest, executable=executable)
+
     def link(self, entry: FileEntry, path: str) -> bool:
         """Makes PATH, where nothing is, a second name of the object for ENTRY, verified.
 
@@ -304,8 +314,8 @@ class Cas:
         with storage_errors("store", path):
             self._objects.writer.publish(descriptor, path, digest, executable=False)
 
-    def open(self, digest: Digest) -> int:
-        """A descriptor for reading a blob, whose content is not verified.
+    def open(self, digest: Digest) -> tuple[int, bool]:
+        """A descriptor for reading a blob, and whether its content is known to be right; it is not read here.
 
         Raises:
             CASError: With reason `missing-blob` or `corrupt-blob`.
@@ -586,6 +596,7 @@ class Cas:
         """
         self._objects.workers.close()
         self._trees.finish()
+        self._objects.finish()
         if self._objects.blob_workers is not None:
             self._objects.blob_workers.close()
         if self._durable:

@@ -143,20 +143,36 @@ class _DirectoryExport:
     def _copy_file(self, entry: FileEntry, path: str) -> None:
         is_small = entry.digest.size <= _READ_AT_ONCE_BYTES
         # what is read at once is verified on its way, without a second look at the file
-        data = self._cas.read_bytes(entry.digest) if is_small else None
-        source = None if is_small else self._cas.object_path(entry.digest, executable=entry.is_executable)
+        data = self._cas.read_bytes(entry.digest) if is_small else b""
         mode = _NEW_EXECUTABLE_MODE if entry.is_executable else _NEW_FILE_MODE
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
-            if source is None:
-                _write_all(descriptor, data or b"")
+            if is_small:
+                _write_all(descriptor, data)
             else:
-                with open(source, "rb", buffering=0) as reader:
-                    copy_content(reader.fileno(), descriptor)
+                self._copy_large(entry, descriptor)
             if entry.mtime_ns is not None:
                 os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
         finally:
             os.close(descriptor)
+
+    def _copy_large(self, entry: FileEntry, descriptor: int) -> None:
+        try:
+            self._copy_verified(entry, descriptor)
+        except CASError as error:
+            if error.reason != "corrupt-blob":
+                raise
+            # perhaps found at the end: it is healed now, or an error
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            self._copy_verified(entry, descriptor)
+
+    def _copy_verified(self, entry: FileEntry, descriptor: int) -> None:
+        with (
+            self._cas.read_path(entry.digest, executable=entry.is_executable) as source,
+            open(source, "rb", buffering=0) as reader,
+        ):
+            copy_content(reader.fileno(), descriptor)
 
     def _clear(self, path: str) -> None:
         """Removes a file or link that is in the way, if that is allowed."""
@@ -210,10 +226,25 @@ def export_tar(
     with host_errors("write the archive", getattr(stream, "name", "-")):
         with (
             _compressed(stream, compression) as compressed,
-            tarfile.open(fileobj=compressed, mode="w|") as archive,
+            # the mode of the module for streams would copy all through a buffer of 10 KiB
+            tarfile.TarFile(
+                fileobj=cast("BinaryIO", _Sink(compressed)), mode="w", copybufsize=_READ_AT_ONCE_BYTES
+            ) as archive,
         ):
             add_tree_to_tar(archive, node, prefix, BST_ARBITRARY_TIMESTAMP)
         stream.flush()
+
+
+class _Sink:
+    """What an archive needs of a stream that has no position."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.write = stream.write
+
+    @staticmethod
+    def tell() -> int:
+        """Where the archive begins, as far as it has to know."""
+        return 0
 
 
 def _compressed(stream: BinaryIO, compression: str) -> AbstractContextManager[BinaryIO]:

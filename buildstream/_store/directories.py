@@ -10,9 +10,10 @@ from .._model.digest import Digest
 from .._model.directorybytes import TreeDecodeError
 from .._model.tree import TreeDirectory, decode_directory, encode_directory
 from .blobtrees import fields_of
+from .completeness import WORTHWHILE as WORTH_REMEMBERING
 from .completeness import CompleteTrees
 from .objects import ObjectStore
-from .verifiedtrees import VerifiedTrees
+from .verifiedcontents import VerifiedContents
 from .workers import DIRECTORY_SIZE, WORTHWHILE
 
 _ENTRIES_KEPT = 500_000  # of decoded directories, some 300 bytes each
@@ -27,7 +28,7 @@ class DirectoryStore:
     """
 
     def __init__(
-        self, objects: ObjectStore, complete_trees: CompleteTrees, verified_trees: VerifiedTrees
+        self, objects: ObjectStore, complete_trees: CompleteTrees, verified_trees: VerifiedContents
     ) -> None:
         self._objects = objects
         self._complete_trees = complete_trees
@@ -88,7 +89,7 @@ class DirectoryStore:
         self._claimed |= hashes
         self._stored[digest] = file_count
         if is_new:
-            self._verified_trees.remember(digest, file_count)
+            self.note_verified(digest, file_count)
 
     def finish(self) -> None:
         """To be called before the session ends: tells other commands what was stored."""
@@ -97,12 +98,13 @@ class DirectoryStore:
         self._stored.clear()
 
     def verified_ns(self, digest: Digest) -> int:
-        """Objects of the tree that have not been changed since then are right; see VerifiedTrees."""
-        return self._verified_trees.verified_ns(digest)
+        """Objects of the tree that have not been changed since then are right; see VerifiedContents."""
+        return self._verified_trees.since_ns(digest.hash)
 
     def note_verified(self, digest: Digest, file_count: int) -> None:
-        """Notes that all FILE_COUNT files of the tree DIGEST are right."""
-        self._verified_trees.remember(digest, file_count)
+        """Notes that all FILE_COUNT files of the tree DIGEST are right, if it is worth the trouble."""
+        if file_count >= WORTH_REMEMBERING:
+            self._verified_trees.remember(digest.hash)
 
     def note_names(self, field: bytes) -> None:
         """Notes that directories of a tree are right, and its files have objects; FIELD is its root."""

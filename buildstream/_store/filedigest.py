@@ -4,6 +4,8 @@ import errno
 import hashlib
 import os
 import stat
+import threading
+from contextlib import suppress
 
 from .._model.digest import Digest, digest_from_bytes
 
@@ -83,3 +85,34 @@ def digest_from_descriptor(descriptor: int) -> Digest:
         checksum.update(chunk)
         size_bytes += len(chunk)
     return Digest(checksum.hexdigest(), size_bytes)
+
+
+class RunningDigest:
+    """The digest of a file, computed while others do something with it.
+
+    Args:
+        path: A regular file.
+
+    Raises:
+        OSError: It can't be opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = open_without_trace(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._status = os.fstat(self._descriptor)
+        self._found: Digest | None = None
+        self._thread = threading.Thread(target=self._run, name="digest", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            self._found = digest_from_descriptor(self._descriptor)
+
+    def finish(self) -> tuple[Digest | None, os.stat_result]:
+        """Waits for it; None if the file can't be read.  Beside it, what the file was like before.
+
+        To be called once.
+        """
+        self._thread.join()
+        os.close(self._descriptor)
+        return self._found, self._status

@@ -2,8 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import compress
 from time import time_ns
 from typing import TYPE_CHECKING
@@ -14,14 +14,14 @@ from .batchwriter import BatchWriter, Content, verified
 from .blobtrees import fields_of
 from .blobworkers import BlobWorkers, StoredBatch
 from .diskfiles import DiskFiles
-from .filedigest import digest_from_descriptor, read_file, read_small
+from .filedigest import RunningDigest, digest_from_descriptor, read_file, read_small
 from .fileworker import FOUND, HASH_BYTES, LEFT, MADE
 from .layout import MTIME_NS, StoreLayout, cas_error
 from .objectwriter import ObjectWriter
 from .presence import AbsenceIndex
 from .sessions import CLOCK_SLACK_NS, StoreLock
 from .usage import StoreUsage
-from .verification import ObjectVerifier
+from .verification import LARGE_BYTES, ObjectVerifier
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -122,6 +122,36 @@ class ObjectStore:
             raise self._verifier.absence(digest)
         return data
 
+    @contextmanager
+    def read_path(self, digest: Digest, *, executable: bool = False) -> Iterator[str]:
+        """The block in which the file at this path is read, all of it, for somebody outside of the store.
+
+        As `object_path`; but what is large, and was not read by this command, is hashed meanwhile.
+
+        Raises:
+            CASError: The blob is absent or corrupt, perhaps only at the end of the block.
+        """
+        path = None
+        if digest.size >= LARGE_BYTES:
+            path = self._verifier.find(digest, executable=executable)
+        if path is None or self._verifier.was_read(path):
+            yield self.object_path(digest, executable=executable)
+            return
+        try:
+            running = RunningDigest(path)
+        except OSError as error:
+            raise cas_error("read", path, error) from error
+        try:
+            yield path
+        finally:
+            found, status = running.finish()
+        if found == digest:
+            self._verifier.remember(path, status)
+            return
+        self._verifier.forget(path, digest.size)
+        if not self._verifier.is_intact(path, digest):
+            raise self._verifier.absence(digest)
+
     def _read(self, digest: Digest) -> bytes | None:
         for executable in (False, True):
             path = self._verifier.path(digest, executable=executable)
@@ -143,8 +173,8 @@ class ObjectStore:
         """Whether a blob that is missing or was corrupt has been got from elsewhere."""
         return self.heal is not None and self.heal(digest)
 
-    def open(self, digest: Digest) -> int:
-        """A descriptor for reading a blob that has the right size; its content is not verified.
+    def open(self, digest: Digest) -> tuple[int, bool]:
+        """A descriptor for reading a blob of the right size, and whether its content is known to be right.
 
         Raises:
             CASError: The blob is absent.
@@ -153,7 +183,8 @@ class ObjectStore:
         try:
             if path is None:
                 raise self._verifier.absence(digest)
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return descriptor, self._verifier.is_remembered(path, os.fstat(descriptor))
         except FileNotFoundError:  # deleted meanwhile
             raise self._verifier.absence(digest) from None
         except OSError as error:
@@ -185,8 +216,12 @@ class ObjectStore:
         except OSError:
             return True  # a store that can only be read is not cleaned up either
         if self._verifier.is_remembered(path, before):
-            self._verifier.remember(path, os.lstat(path))
+            self._verifier.note_changed(path, os.lstat(path))
         return True
+
+    def finish(self) -> None:
+        """To be called before the session ends: tells other commands what was seen to be right."""
+        self._verifier.finish()
 
     # --- Insertion
 
@@ -383,7 +418,7 @@ class ObjectStore:
         """
         path = self.object_path(digest, executable=executable)
         os.link(path, destination)
-        self._verifier.remember(path, os.lstat(destination))  # making a link changed the ctime
+        self._verifier.note_changed(path, os.lstat(destination))  # making a link changed the ctime
 
     def try_link(self, digest: Digest, destination: str, *, executable: bool) -> bool:
         """As `link`; False if the file system does not allow a link there."""
@@ -449,7 +484,7 @@ class ObjectStore:
     def recheck(self, digest: Digest) -> bool:
         """As `verify`, but the content is read even if it was seen to be right before."""
         for executable in (False, True):
-            self._verifier.forget(self._verifier.path(digest, executable=executable))
+            self._verifier.forget(self._verifier.path(digest, executable=executable), digest.size)
         return self.verify(digest)
 
     def is_object(self, status: os.stat_result, digest: Digest, *, executable: bool) -> bool:

@@ -46,6 +46,10 @@ class _Files(NamedTuple):
     making: Making
 
 
+_File = tuple[FileEntry, str, Making]
+_MOST_TOGETHER = 4  # large files
+
+
 class FilePlacer:
     """Makes files: few in this process, many with workers.
 
@@ -100,9 +104,29 @@ class FilePlacer:
         """
         if self._group is not None:
             self._group.finish()
+        small: list[_File] = []
+        large: list[_File] = []
         for directory, entries, making in self._left + self._waiting:
             for entry in entries:
-                self._placement.place(entry, f"{directory}/{entry.name}", making)
+                files = large if entry.digest.size > MOST_BYTES else small
+                files.append((entry, f"{directory}/{entry.name}", making))
+        if len(large) > 1:
+            self._make_together(large)
+        else:
+            small += large
+        for file in small:
+            self._placement.place(*file)
+
+    def _make_together(self, files: Sequence[_File]) -> None:
+        """Makes large FILES, several at a time: what takes long of them needs no interpreter."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        threads = ThreadPoolExecutor(min(len(files), len(os.sched_getaffinity(0)), _MOST_TOGETHER))
+        try:
+            for _ in threads.map(lambda file: self._placement.place(*file), files):
+                pass
+        finally:
+            threads.shutdown(cancel_futures=True)
 
     def _submit(self, group: Group, files: _Files) -> None:
         """Has workers make FILES, as far as they are small."""

@@ -53,7 +53,7 @@ def _add_file(archive: "TarFile", tree: Tree, entry: FileEntry, path: str, mtime
     mode = EXECUTABLE_MODE if entry.is_executable else FILE_MODE
     member = tar_member(path, FileType.REGULAR_FILE, mode, mtime)
     member.size = entry.digest.size
-    with open(tree.cas.object_path(entry.digest), "rb") as content:
+    with tree.cas.read_path(entry.digest) as source, open(source, "rb") as content:
         archive.addfile(member, content)
 
 

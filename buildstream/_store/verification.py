@@ -13,8 +13,10 @@ from .blobtrees import fields_of, hashes_of
 from .blobworker import Window
 from .filedigest import digest_of_known_file
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, storage_errors
+from .verifiedcontents import VerifiedContents
 
 _VERDICTS_KEPT = 200_000
+LARGE_BYTES = 8 << 20  # objects of which other commands are told; to read them takes milliseconds
 
 
 class _Identity(NamedTuple):
@@ -49,6 +51,10 @@ class ObjectVerifier:
         self._unasked_hashes: set[bytes] = set()  # of them, as far as these were looked at
         self._unlooked: list[bytes] = []  # the others
         self._unasked_count = 0
+        # large objects are remembered by other commands
+        self._large = VerifiedContents(layout.stats, "object")
+        self._large_paths: set[str] = set()  # of those that were seen to be right here
+        self._told_paths: set[str] = set()  # of those that others have seen
         self.on_forgotten: Callable[[], None] = lambda: None  # called when there were too many of them
 
     def path(self, digest: Digest, *, executable: bool) -> str:
@@ -136,8 +142,24 @@ class ObjectVerifier:
 
     def remember(self, path: str, status: os.stat_result) -> None:
         """Notes that the file at PATH, with this STATUS, was seen to be right."""
+        self._told_paths.discard(path)
+        self.note_changed(path, status)
+
+    def note_changed(self, path: str, status: os.stat_result) -> None:
+        """Notes that the remembered file at PATH has this STATUS since the caller did something to it."""
         self._make_room(1)
         self._verdicts[path] = _identity(status)
+        if status.st_size >= LARGE_BYTES:
+            self._large_paths.add(path)
+
+    def was_read(self, path: str) -> bool:
+        """Whether the large object at PATH is as it was when this command read or wrote it."""
+        known = self._verdicts.get(path)
+        if known is None or path in self._told_paths:
+            return False
+        with suppress(OSError):
+            return self.is_remembered(path, os.lstat(path))
+        return False
 
     def remember_made(self, paths: Sequence[str], when: Window) -> None:
         """Notes that another process made these files, verified, and when: to look at each takes too long."""
@@ -175,9 +197,33 @@ class ObjectVerifier:
     def is_remembered(self, path: str, status: os.stat_result) -> bool:
         """Whether the file with this STATUS at PATH was seen to be right."""
         known = self._known().get(path)
-        if known is not None and len(known) == 2:
+        if known is None:
+            return status.st_size >= LARGE_BYTES and self._was_seen(path, status)
+        if len(known) == 2:
             return known[0] <= status.st_ctime_ns <= known[1] and status.st_mtime_ns == MTIME_NS
         return known == _identity(status)
+
+    def _was_seen(self, path: str, status: os.stat_result) -> bool:
+        """Whether another command has seen that the large object at PATH is right, and it is as it was."""
+        if status.st_mtime_ns != MTIME_NS or self._large.since_ns(_name_of(path)) <= status.st_ctime_ns:
+            return False
+        self._make_room(1)
+        self._verdicts[path] = _identity(status)
+        self._told_paths.add(path)
+        return True
+
+    def finish(self) -> None:
+        """Tells other commands which large objects are right, as far as they are still as they were seen."""
+        seen: list[str] = []
+        newest_ns = 0
+        for path in tuple(self._large_paths):
+            with suppress(OSError):
+                status = os.lstat(path)
+                if self._verdicts.get(path) == _identity(status):
+                    seen.append(_name_of(path))
+                    newest_ns = max(newest_ns, status.st_ctime_ns)
+        self._large_paths.clear()
+        self._large.remember_all(seen, newest_ns)
 
     def remembered_digests(self, digests: Iterable[Digest]) -> set[Digest]:
         """Those of DIGESTS of which an object was seen to be right, at whatever time."""
@@ -199,9 +245,13 @@ class ObjectVerifier:
         """Whether an object turned out corrupt, so that others are not taken for right by their looks."""
         return bool(self._corrupt)
 
-    def forget(self, path: str) -> None:
-        """Has the file at PATH read again when it is next asked for."""
+    def forget(self, path: str, size_bytes: int) -> None:
+        """Has the file at PATH, which should have SIZE_BYTES, read again when it is next asked for."""
         self._known().pop(path, None)
+        if size_bytes >= LARGE_BYTES:
+            self._large_paths.discard(path)
+            self._told_paths.discard(path)
+            self._large.forget(_name_of(path))
 
     def quarantine(self, path: str, digest_hash: str) -> None:
         """Moves the object at PATH, which is not what its name says, out of the way."""
@@ -222,3 +272,8 @@ class ObjectVerifier:
         return CASError(
             f"Blob {digest} is not in the local cache '{self._layout.cas}'", reason="missing-blob"
         )
+
+
+def _name_of(path: str) -> str:
+    """The hash of the object at PATH, with the mark of an executable one."""
+    return "".join(path.rsplit("/", 2)[-2:])

@@ -17,6 +17,7 @@ from buildstream._remote.tally import Tally
 from buildstream._remote.upload import Uploader, tree_blobs
 from buildstream._store.cas import Cas
 from tests.testutils.cacheserver import CacheServer
+from tests.testutils.largeobjects import KNOWN_BYTES, flip_silently
 
 LARGE = 3 << 20
 
@@ -220,3 +221,52 @@ def test_a_corrupt_local_blob_is_not_sent(
     with pytest.raises(CASError):
         uploader(remote, elsewhere, tally).push([digest])
     assert digest.hash not in server.blobs
+
+
+def test_what_is_known_to_be_right_is_not_read_twice(
+    server: CacheServer, remote: Remote, elsewhere: Cas, tally: Tally
+) -> None:
+    digest = elsewhere.add_bytes(os.urandom(KNOWN_BYTES))
+    elsewhere.close()
+    again = Cas(elsewhere.directory)
+    descriptor, is_known = again.open(digest)
+    os.close(descriptor)
+    assert is_known
+    uploader(remote, again, tally).push([digest])
+    assert digest_from_bytes(server.blobs[digest.hash]) == digest
+
+
+def test_a_server_finds_what_a_disk_has_lost_without_telling(
+    server: CacheServer, remote: Remote, tmp_path: Path, tally: Tally
+) -> None:
+    directory = str(tmp_path / "store" / "cas")
+    content = os.urandom(KNOWN_BYTES)
+    cas = Cas(directory)
+    digest = cas.add_bytes(content)
+    cas.close()
+    flip_silently(directory, digest)
+    cas = Cas(directory)
+    with pytest.raises(CASError) as caught:
+        uploader(remote, cas, tally).push([digest])
+    assert caught.value.reason == "corrupt-blob"
+    assert digest.hash not in server.blobs
+
+
+def test_it_is_healed_before_it_is_sent_again(
+    server: CacheServer, remote: Remote, tmp_path: Path, tally: Tally
+) -> None:
+    directory = str(tmp_path / "store" / "cas")
+    content = os.urandom(KNOWN_BYTES)
+    cas = Cas(directory)
+    digest = cas.add_bytes(content)
+    cas.close()
+    flip_silently(directory, digest)
+    cas = Cas(directory)
+
+    def heal(digest: Digest) -> bool:
+        cas.insert(digest, content)
+        return True
+
+    cas.heal = heal
+    uploader(remote, cas, tally).push([digest])
+    assert server.blobs[digest.hash] == content

@@ -224,7 +224,7 @@ def right(request: pytest.FixtureRequest, tmp_path: Path, many: Path, cas: Cas) 
         assert records(cas) == []
         assert delivered(cas, digest, tmp_path / "first")
     (record,) = records(cas)
-    assert record.name == f"verified-{digest.hash}"
+    assert record.name == f"verified-tree-{digest.hash}"
     return digest
 
 
