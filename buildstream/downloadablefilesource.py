@@ -44,6 +44,7 @@ class DownloadableFileSource(Source):
         self.__version: str | None = None
         self.__version_pattern_text: str | None = None
         self.__version_pattern: re.Pattern[str] | None = None
+        self.__hashed: tuple[int, ...] | None = None  # the file that had the right checksum
 
     def configure(self, node: "MappingNode") -> None:
         extra_data: dict[str, Any] = {}
@@ -116,12 +117,21 @@ class DownloadableFileSource(Source):
             SourceError: It is not, and was removed: fetching again helps.
         """
         path = self._get_mirror_file()
-        is_checksum = self.ref is not None and re.fullmatch("[0-9a-f]{64}", self.ref)
-        if is_checksum and utils.sha256sum(path) != self.ref:
+        if self.ref is None or not re.fullmatch("[0-9a-f]{64}", self.ref):
+            return
+        before = _identity_of(path)
+        if before is not None and before == self.__hashed:
+            return
+        if utils.sha256sum(path) != self.ref:
             os.unlink(path)
             raise SourceError(
                 f"{self}: The downloaded file '{path}' was damaged, and is removed", temporary=True
             )
+        self.__hashed = before
+
+    def _note_fetched(self, fetcher: Source) -> None:
+        if isinstance(fetcher, DownloadableFileSource):
+            self.__hashed = fetcher.__hashed
 
     def collect_source_info(self) -> Iterable[SourceInfo]:
         version_guess = self.__version
@@ -170,7 +180,10 @@ class DownloadableFileSource(Source):
                     raise SourceError(
                         f"File downloaded from {self.url} has sha256sum '{result.sha256}', not '{expected}'!"
                     )
-                os.rename(result.path, self._get_mirror_file(result.sha256))
+                path = self._get_mirror_file(result.sha256)
+                os.rename(result.path, path)
+                if expected is not None:
+                    self.__hashed = _identity_of(path)  # it was hashed on its way
                 if result.etag is not None:
                     self.__store_etag(result.sha256, result.etag)
                 return result.sha256
@@ -208,6 +221,15 @@ class DownloadableFileSource(Source):
         path = os.path.abspath(self._get_mirror_file(sha256) + ".etag")
         with utils.save_file_atomic(path, encoding="utf-8") as file:
             file.write(etag)
+
+
+def _identity_of(path: str) -> tuple[int, ...] | None:
+    """What changes whenever the file at PATH is written to; None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _megabytes(size_bytes: float) -> str:

@@ -323,6 +323,9 @@ class Source(Plugin):
         """The absolute path of what a junction may use in place, None if it has to be staged."""
         return None
 
+    def _note_fetched(self, fetcher: "Source") -> None:
+        """Told that FETCHER, this source or a clone of it for another address, has just fetched."""
+
     def _store_local_files(self) -> None:
         """Stores the files of this machine that the key was made of, as they may change before staging."""
 

@@ -70,9 +70,11 @@ class Originals:
 
     def _fetch_from_first(self, source: ResolvedSource, arguments: "dict[str, str | None]") -> None:
         error: BstError | None = None
-        for plugin in self._attempts(source, tracking=False):
+        for attempt in self._attempts(source, tracking=False):
             try:
-                plugin().fetch(**arguments)
+                plugin = attempt()
+                plugin.fetch(**arguments)
+                source.plugin._note_fetched(plugin)
                 return
             except BstError as failure:
                 error = failure

@@ -211,7 +211,9 @@ class SourceCache:
             with plugin_code(plugin, "stage"):
                 plugin.stage(path)
             try:
-                return self._cas.import_directory(path, consume=True)
+                digest = self._cas.import_directory(path, consume=True)
+                self._cas.let_go(path)
+                return digest
             except CASError as error:
                 # names that are not UTF-8, and the like: the user does not know the scratch directory
                 text = str(error).replace(f"{path}{os.sep}", "")

@@ -49,7 +49,7 @@ class TreeAdopter:
             if self._extractor.form is TreeForm.STUBS:
                 self._extractor.announce([digest])
                 for file_path, entry in self._stubbed:
-                    os.unlink(file_path)
+                    self._objects.unlink(file_path, entry.digest, executable=entry.is_executable)
                     make_stub_of(self._objects, entry, file_path)
             for directory in reversed(directories):
                 os.chmod(directory, DIRECTORY_MODE)

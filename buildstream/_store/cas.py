@@ -638,12 +638,21 @@ class Cas:
 
     # --- Maintenance
 
+    def let_go(self, path: str) -> None:
+        """To be called before what is at PATH is deleted, of which files were stored with `consume`.
+
+        The objects of large ones are known to be right: they stay so, although to delete another name of a
+        file changes it.  These names are gone afterwards.
+        """
+        self._objects.let_go(path)
+
     def discard(self, path: str) -> None:
         """Makes a path disappear at once, by moving it into the trash.
 
         Raises:
             CASError: It can't be moved or deleted.
         """
+        self.let_go(path)
         discard(self._layout, path)
 
     def trash_emptied_in_background(self, interval_s: float = 10.0) -> AbstractContextManager[None]:

@@ -143,6 +143,7 @@ class CasDirectory(Directory):
             file.close()
             executable = os.access(file.name, os.X_OK)
             digest = self._cas.add_file(file.name, executable=executable, consume=True)
+            self._cas.let_go(file.name)
             parent.put(FileEntry(name, digest, executable))
 
     def file_digest(self, path: str) -> str:

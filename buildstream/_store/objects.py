@@ -420,6 +420,32 @@ class ObjectStore:
         os.link(path, destination)
         self._verifier.note_changed(path, os.lstat(destination))  # making a link changed the ctime
 
+    def unlink(self, path: str, digest: Digest, *, executable: bool) -> None:
+        """Deletes PATH, perhaps another name of the object: what is remembered of that stays true.
+
+        Raises:
+            OSError: It can't be deleted.
+        """
+        self._unlink(path, self._verifier.path(digest, executable=executable))
+
+    def _unlink(self, path: str, object_path: str) -> None:
+        is_known = False
+        with suppress(FileNotFoundError):  # there is no object
+            before = os.lstat(object_path)
+            is_known = os.path.samestat(before, os.lstat(path)) and self._verifier.is_remembered(
+                object_path, before
+            )
+        os.unlink(path)
+        if is_known:
+            self._verifier.note_changed(object_path, os.lstat(object_path))
+
+    def let_go(self, path: str) -> None:
+        """See `Cas.let_go`."""
+        adopted = self.writer.adopted
+        for name in [name for name in adopted if name == path or name.startswith(f"{path}/")]:
+            with suppress(OSError):  # it has gone already, or became part of an extracted tree
+                self._unlink(name, adopted.pop(name))
+
     def try_link(self, digest: Digest, destination: str, *, executable: bool) -> bool:
         """As `link`; False if the file system does not allow a link there."""
         try:

@@ -15,7 +15,7 @@ from .diskfiles import DiskFiles
 from .filedigest import CHUNK_SIZE_BYTES
 from .layout import EXECUTABLE_MODE, FILE_MODE, MTIME_NS, StoreLayout, cas_error
 from .usage import StoreUsage
-from .verification import ObjectVerifier
+from .verification import LARGE_BYTES, ObjectVerifier
 
 _NO_LINK = (errno.EEXIST, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EROFS)
 
@@ -62,6 +62,7 @@ class ObjectWriter:
         self._usage = usage
         self._thread = _ThreadCount()
         self._needs_chmod: bool | None = None  # whether the umask takes something off the mode of objects
+        self.adopted: dict[str, str] = {}  # large objects by the paths of the files that they were
         self.has_unflushed = False  # whether something was added since this was last reset
 
     @property
@@ -96,6 +97,8 @@ class ObjectWriter:
                 return False
             raise
         self._verifier.remember(target, os.fstat(descriptor))
+        if digest.size >= LARGE_BYTES:
+            self.adopted[path] = target
         self._thread.count.add(digest.size)
         self.has_unflushed = True
         return True

@@ -15,6 +15,7 @@ import pytest
 from buildstream._download import DownloadError, DownloadLimits, DownloadRequest, download
 from tests.fault.background import Background
 from tests.fault.servers import silent_server
+from tests.testutils.reading import reads
 from tests.testutils.space import RecordedError, TestSpace
 
 _CONTENT = bytes(range(256)) * 20_000  # 5 MB
@@ -317,3 +318,16 @@ def test_signal_ends_the_pause_before_another_try(space: TestSpace) -> None:
     assert ended.duration_s < 3
     assert "WARNING Fetch Terminated" in ended.output
     assert "Traceback" not in ended.output
+
+
+def test_what_was_hashed_on_its_way_is_not_read_for_that_again(space: TestSpace, tmp_path: Path) -> None:
+    size_bytes = 64 << 20
+    content = os.urandom(1 << 20) * (size_bytes >> 20)
+    (tmp_path / "file").write_bytes(content)
+    space.project(aliases={"up": f"file://{tmp_path}/"})
+    ref = hashlib.sha256(content).hexdigest()
+    space.write("elements/a.bst", f"kind: import\nsources:\n- kind: remote\n  url: up:file\n  ref: {ref}\n")
+    before = reads()
+    space.bst("source", "fetch", "a.bst")
+    # downloaded, copied, stored; and what the interpreter reads
+    assert reads() - before < 3.5 * size_bytes

@@ -1,6 +1,7 @@
 """Large objects: what one command has seen to be right, the next one need not read."""
 
 import os
+import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ from buildstream._model.digest import Digest
 from buildstream._model.tree import FileEntry, TreeDirectory
 from buildstream._store.cas import Cas
 from buildstream._store.checkout import export_directory, export_tar
+from buildstream._store.layout import TreeForm
 from tests.testutils.largeobjects import KNOWN_BYTES, flip, flip_silently, object_of, record_of
+from tests.testutils.reading import reads
 
 _SIZE = KNOWN_BYTES
 _CONTENT = b"large " * (_SIZE // 6)
@@ -40,12 +43,6 @@ def large(directory: str) -> Digest:
     """A blob that a command has stored."""
     with command(directory) as cas:
         return cas.add_bytes(_CONTENT)
-
-
-def reads() -> int:
-    """How many bytes this process has read."""
-    (line,) = (line for line in Path("/proc/self/io").read_text().splitlines() if line.startswith("rchar"))
-    return int(line.split()[1])
 
 
 def add_tree(cas: Cas, *digests: Digest) -> Digest:
@@ -100,6 +97,30 @@ def test_use_in_a_session_keeps_it_known(directory: str, large: Digest) -> None:
         with command(directory) as cas:
             assert cas.verify(large)
         assert reads() - before < _SIZE // 2
+
+
+@pytest.mark.parametrize("what", ["discarded", "deleted", "adopted as stubs", "adopted as links"])
+def test_a_file_that_became_an_object_is_known(tmp_path: Path, directory: str, what: str) -> None:
+    """To delete its first name, or to make it a stub, changes the object."""
+    top = tmp_path / "store" / "made"
+    top.mkdir(parents=True)
+    (top / "file").write_bytes(_CONTENT)
+    with command(directory) as cas:
+        tree = cas.import_directory(str(top), consume=True)
+        if what == "discarded":
+            cas.discard(str(top))
+            cas.empty_trash()
+        elif what == "deleted":
+            cas.let_go(str(top))
+            shutil.rmtree(top)
+        else:
+            form = TreeForm.STUBS if what == "adopted as stubs" else TreeForm.LINKS
+            assert cas.adopt_tree(tree, str(top), form)
+    with command(directory) as cas:
+        (entry,) = cas.read_directory(tree).files
+        before = reads()
+        assert Path(cas.object_path(entry.digest)).stat().st_size == len(_CONTENT)
+    assert reads() - before < _SIZE // 2
 
 
 def test_a_changed_object_is_found(directory: str, large: Digest) -> None:

@@ -14,6 +14,7 @@ from buildstream._model.tree import DirectoryEntry, FileEntry, TreeDirectory, en
 from buildstream._store.cas import Cas
 from buildstream._store.checkout import export_directory
 from buildstream._store.workers import WORTHWHILE
+from tests.testutils.reading import reads
 
 _SIZE = 3000  # of a file: so much that what one process reads shows who has read the files
 _COUNT = 1200
@@ -51,12 +52,6 @@ def tree(tmp_path: Path) -> Path:
     (odd / "link").symlink_to("nowhere")
     (odd / "empty").mkdir()
     return top
-
-
-def reads() -> int:
-    """How many bytes this process has read, and the children that it has waited for."""
-    (line,) = (line for line in Path("/proc/self/io").read_text().splitlines() if line.startswith("rchar"))
-    return int(line.split()[1])
 
 
 @pytest.mark.parametrize("hardlinks", [False, True])
