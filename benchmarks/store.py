@@ -28,10 +28,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generate import generate, make_base
+from remotes import Bench as RemotesBench
 from run import wait_for_leftovers
 
 _MEMORY = "/dev/shm"
 _LAYERS = 100
+_ARTIFACTS = 200
 _STEP = re.compile(rb"\[(\d\d):(\d\d):(\d\d\.\d+)\].*SUCCESS\s+Staging dependencies at")
 _CONFIGURATION = (
     "logging:\n  message-format: '[%{elapsed-us}][%{key}][%{element}] %{action} %{message}'\n"
@@ -65,6 +67,7 @@ class Case:
 
 
 _BUILD = ("--no-interactive", "--builders", "2", "build")
+_SHOW = ("show", "all.bst")
 CASES = (
     Case("import", (), (*_BUILD, "big.bst")),
     Case("import again", ((*_BUILD, "big.bst"),), (*_BUILD, "big.bst")),
@@ -80,6 +83,11 @@ CASES = (
         ("artifact", "checkout", "big.bst", "--hardlinks", "--directory", "{out}"),
     ),
     Case("no-op build", ((*_BUILD, "all.bst"),), (*_BUILD, "all.bst"), "many"),
+    Case("show first", ((*_BUILD, "all.bst"),), _SHOW, "artifacts"),
+    Case("show again", ((*_BUILD, "all.bst"), _SHOW), _SHOW, "artifacts"),
+    Case("build again", ((*_BUILD, "all.bst"), _SHOW), (*_BUILD, "all.bst"), "artifacts"),
+    Case("build one", ((*_BUILD, "all.bst"), _SHOW), (*_BUILD, "one.bst"), "artifacts"),
+    Case("show after", ((*_BUILD, "all.bst"), _SHOW, (*_BUILD, "one.bst")), _SHOW, "artifacts"),
 )
 
 
@@ -117,10 +125,15 @@ class Bench:
         shutil.rmtree(target)
 
     def _project(self, name: str) -> Path:
-        directory = self.scratch / f"project-{name}"
+        if name == "artifacts":
+            directory = self.scratch / "tarballs" / name
+        else:
+            directory = self.scratch / f"project-{name}"
         if not directory.exists():
             if name == "many":
                 generate(directory, "tree", 1000, "stack")
+            elif name == "artifacts":
+                _generate_artifacts(directory.parent, self.file_count)
             else:
                 _generate_files(directory, self.file_count)
         return directory
@@ -141,6 +154,15 @@ class Bench:
             return sample
         hours, minutes, seconds = (float(part) for part in step.groups())
         return Sample(sample.wall_s, sample.cpu_s, hours * 3600 + minutes * 60 + seconds, sample.memory_mib)
+
+
+def _generate_artifacts(scratch: Path, file_count: int) -> None:
+    """Many elements that import tarballs of FILE_COUNT files together, and one that needs them all."""
+    RemotesBench(scratch, "").write_project("artifacts", _ARTIFACTS, file_count // _ARTIFACTS, 300)
+    project = scratch / "artifacts"
+    _write_files(project / "files" / "one", "usr/share/one", 1)
+    text = _IMPORT.format(path="files/one") + "depends:\n- all.bst\n"
+    (project / "elements" / "one.bst").write_text(text)
 
 
 def _generate_files(project: Path, file_count: int) -> None:

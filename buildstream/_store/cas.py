@@ -595,7 +595,8 @@ class Cas:
             CASError: The disk refuses.
         """
         self._objects.workers.close()
-        self._trees.finish()
+        if self._session is not None:
+            self._trees.finish()
         self._objects.finish()
         if self._objects.blob_workers is not None:
             self._objects.blob_workers.close()

@@ -1,22 +1,21 @@
 """Directories of trees: read, decoded and kept, and which trees are complete."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import cast
 
 from .._exceptions import CASError
-from .._model.digest import Digest
+from .._model.digest import EMPTY_DIGEST, Digest
 from .._model.directorybytes import TreeDecodeError
 from .._model.tree import TreeDirectory, decode_directory, encode_directory
 from .blobtrees import fields_of
-from .completeness import WORTHWHILE as WORTH_REMEMBERING
 from .completeness import CompleteTrees
 from .objects import ObjectStore
 from .verifiedcontents import VerifiedContents
 from .workers import DIRECTORY_SIZE, WORTHWHILE
 
 _ENTRIES_KEPT = 500_000  # of decoded directories, some 300 bytes each
+_WORTH_REMEMBERING = 2_000  # files of a tree; fewer are verified in no time
 
 
 class DirectoryStore:
@@ -37,7 +36,7 @@ class DirectoryStore:
         self._entry_count = 0  # in these
         self._complete: set[str] = set()  # hashes of trees that were seen to be complete
         self._claimed: set[str] = set()  # of those that stay so as long as the session lasts
-        self._stored: dict[Digest, int] = {}  # large trees of which all is claimed, and numbers of files
+        self._quarantine_count = 0  # of objects, when these were last known to be right
         self.verifies_on_use = False  # whether a tree that has all names is taken to be complete
 
     def add(self, directory: TreeDirectory) -> Digest:
@@ -63,18 +62,20 @@ class DirectoryStore:
     def contains_tree(self, digest: Digest) -> bool:
         """Whether all directories and files of the tree are present.
 
-        Remembers the complete trees and subtrees it has seen until
-        `forget_presence`, and large ones as long as nothing changes in the store.
-        Costs a system call for each blob the first time.
+        Remembers the complete trees and subtrees it has seen until `forget_presence`, or until an
+        object turns out corrupt; the trees also from one command to the next.  Costs a system call
+        for each blob the first time.
         """
-        if digest.hash in self._complete:
+        self._forget_after_corruption()
+        if digest.hash in self._complete or digest == EMPTY_DIGEST:
             return True
         if self._complete_trees.is_known(digest):
             self._complete.add(digest.hash)
             return True
         if self.verifies_on_use:
             return self._has_all_names(digest)
-        return next(self._missing_blobs(digest, self._objects.lacking, self._complete), None) is None
+        note = self._complete_trees.note
+        return next(self._missing_blobs(digest, self._objects.lacking, self._complete, note), None) is None
 
     def note_stored(self, digest: Digest, hashes: frozenset[str], file_count: int, *, is_new: bool) -> None:
         """Notes that the tree DIGEST has been stored in this session, and so is complete and claimed.
@@ -87,15 +88,28 @@ class DirectoryStore:
         """
         self._complete |= hashes
         self._claimed |= hashes
-        self._stored[digest] = file_count
+        self._complete_trees.note(digest, file_count + len(hashes), is_claimed=True)
         if is_new:
             self.note_verified(digest, file_count)
 
     def finish(self) -> None:
-        """To be called before the session ends: tells other commands what was stored."""
-        for digest, count in self._stored.items():
-            self._complete_trees.remember_claimed(digest, count)
-        self._stored.clear()
+        """To be called before the session ends: tells other commands which trees are complete."""
+        self._forget_after_corruption()
+        if self._objects.absence_count:  # perhaps of a tree that was taken to be complete
+            self._complete_trees.delete()
+        self._complete_trees.save()
+
+    def _forget_after_corruption(self) -> None:
+        """Takes no tree to be complete, or claimed, that was before an object went into quarantine."""
+        count = self._objects.quarantine_count
+        if count != self._quarantine_count:
+            self._quarantine_count = count
+            self._forget_complete()
+
+    def _forget_complete(self) -> None:
+        # new ones: who looks through a tree right now adds to the old ones
+        self._complete, self._claimed = set(), set()
+        self._complete_trees.forget()
 
     def verified_ns(self, digest: Digest) -> int:
         """Objects of the tree that have not been changed since then are right; see VerifiedContents."""
@@ -103,7 +117,7 @@ class DirectoryStore:
 
     def note_verified(self, digest: Digest, file_count: int) -> None:
         """Notes that all FILE_COUNT files of the tree DIGEST are right, if it is worth the trouble."""
-        if file_count >= WORTH_REMEMBERING:
+        if file_count >= _WORTH_REMEMBERING:
             self._verified_trees.remember(digest.hash)
 
     def note_names(self, field: bytes) -> None:
@@ -116,7 +130,9 @@ class DirectoryStore:
 
         What is not missing is claimed, so that the tree is complete once these are added.
         """
-        return list(dict.fromkeys(self._missing_blobs(digest, self._objects.unclaimed, self._claimed)))
+        self._forget_after_corruption()
+        note = partial(self._complete_trees.note, is_claimed=True)
+        return list(dict.fromkeys(self._missing_blobs(digest, self._objects.unclaimed, self._claimed, note)))
 
     def _has_all_names(self, digest: Digest) -> bool:
         """Whether all directories of a tree can be read, and there is an object by the name of each file."""
@@ -168,9 +184,7 @@ class DirectoryStore:
 
     def forget_presence(self) -> None:
         """Forgets which trees were complete, after blobs were deleted."""
-        self._complete.clear()
-        self._claimed.clear()
-        self._stored.clear()
+        self._forget_complete()
         self._directories.clear()
         self._entry_count = 0
 
@@ -182,16 +196,21 @@ class DirectoryStore:
         self._entry_count += 1 + sum(map(len, directory[:3]))
 
     def _missing_blobs(
-        self, digest: Digest, missing_of: Callable[[Iterable[Digest]], list[Digest]], complete: set[str]
+        self,
+        digest: Digest,
+        missing_of: Callable[[Iterable[Digest]], list[Digest]],
+        complete: set[str],
+        note: Callable[[Digest, int], None],
     ) -> Iterator[Digest]:
         """Yields missing blobs of a tree, perhaps several times.
 
-        Trees in COMPLETE are not looked at; if nothing is missing, those that were are added.
+        Trees in COMPLETE are not looked at; if nothing is missing, those that were are added, and
+        NOTE is told how many blobs they have.
         """
         visited: set[str] = set()
         waiting = [digest]
         is_complete = True
-        started_ns, count = time.time_ns(), 0
+        count = 0
         while waiting:
             current = waiting.pop()
             if current.hash in visited or current.hash in complete:
@@ -214,4 +233,5 @@ class DirectoryStore:
             waiting.extend(subdirectory.digest for subdirectory in directory.directories)
         if is_complete:
             complete |= visited
-            self._complete_trees.remember(digest, count, started_ns)
+            if visited:
+                note(digest, count + len(visited))

@@ -399,6 +399,11 @@ class ObjectStore:
         """How many objects this process has found to be corrupt."""
         return self._verifier.quarantine_count
 
+    @property
+    def absence_count(self) -> int:
+        """How many blobs this process wanted to use that were not there."""
+        return self._verifier.absence_count
+
     def serve(self, kind: str, message: bytes, terms: "Terms", count: int) -> tuple[object, bytes] | None:
         """What another process answers to a request about COUNT blobs; see `BlobWorkers.serve`."""
         if self.blob_workers is None or self._verifier.has_seen_corruption:

@@ -1,16 +1,13 @@
 """What was seen of host directories, kept in a file a tree; it is no harm if one is lost."""
 
-import marshal
 import stat
-import zlib
 from array import array
 from typing import NamedTuple
 
 from .fileworker import HASH_BYTES, SEPARATOR
-from .statrecords import replace_record
+from .statrecords import read_values, write_values
 
 _FORMAT = b"bst-stat-2\n"
-_CHECKSUM_BYTES = 4
 _HALF = 1 << 63
 
 # What is kept of each entry that is no directory, as `facts_of` tells; all of a directory are one array.
@@ -71,24 +68,15 @@ def known_hashes(directory: SeenDirectory | None) -> dict[tuple[str, Facts], str
 
 def load_seen(path: str) -> dict[str, SeenDirectory]:
     """The directories of a tree by relative path; nothing if the file can't be read, or is damaged."""
+    content = read_values(path, _FORMAT)
+    if not isinstance(content, dict):
+        return {}
     try:
-        with open(path, "rb") as file:
-            head = file.read(len(_FORMAT) + _CHECKSUM_BYTES)
-            data = file.read()
-        if head != _FORMAT + _checksum(data):
-            return {}
-        content = marshal.loads(data)  # noqa: S302 - written below, and found intact
         return {name: SeenDirectory(*values) for name, values in content.items()}
-    except (OSError, EOFError, ValueError, TypeError):
+    except TypeError:
         return {}
 
 
 def save_seen(path: str, directories: dict[str, SeenDirectory]) -> None:
     """Keeps the directories of a tree."""
-    # version 2 has no references between values: faster to write, and the same for the same values
-    data = marshal.dumps({name: tuple(values) for name, values in directories.items()}, 2)
-    replace_record(path, _FORMAT + _checksum(data) + data)
-
-
-def _checksum(data: bytes) -> bytes:
-    return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "little")
+    write_values(path, _FORMAT, {name: tuple(values) for name, values in directories.items()})

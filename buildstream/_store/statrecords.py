@@ -1,8 +1,11 @@
 """Small files that hold what `stat` told; it is no harm if one is lost."""
 
+import marshal
 import os
 import time
+import zlib
 from contextlib import suppress
+from typing import Any
 
 # How long something must have been at rest.  Times come from clocks that tick at least every 10 ms;
 # a time of whole seconds may come from a file system that keeps no more than two seconds.
@@ -13,6 +16,18 @@ _SECOND_NS = 1_000_000_000
 _DAY_S = 24 * 3600
 _KEPT_FOR_S = 60 * _DAY_S
 _SWEPT = "swept"  # the file whose time says when old records were deleted
+
+_CHECKSUM_BYTES = 4
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+def boot() -> bytes:
+    """A text for this boot of the machine; another one each time if it has none."""
+    try:
+        with open(_BOOT_ID, "rb") as file:
+            return file.read()
+    except OSError:
+        return b"%d" % time.time_ns()
 
 
 def is_settled(newest_ns: int, changed_ns: int, now_ns: int) -> bool:
@@ -43,6 +58,30 @@ def clock_ns(directory: str) -> int:
     finally:
         os.close(descriptor)
         os.unlink(path)
+
+
+def read_values(path: str, format_line: bytes) -> object:
+    """What `write_values` has written; None if it can't be read, is damaged or of another format."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(len(format_line) + _CHECKSUM_BYTES)
+            data = file.read()
+        if head != format_line + _checksum(data):
+            return None
+        return marshal.loads(data)  # noqa: S302 - written below, and found intact
+    except (OSError, EOFError, ValueError, TypeError):
+        return None
+
+
+def write_values(path: str, format_line: bytes, values: Any) -> None:
+    """Replaces the file at PATH by one with VALUES, of types that `marshal` knows; see `replace_record`."""
+    # version 2 has no references between values: faster to write, and the same for the same values
+    data = marshal.dumps(values, 2)
+    replace_record(path, format_line + _checksum(data) + data)
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def replace_record(path: str, data: bytes) -> None:

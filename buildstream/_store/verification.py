@@ -43,6 +43,7 @@ class ObjectVerifier:
         self._layout = layout
         self._corrupt: set[str] = set()  # hashes of what went into quarantine
         self.quarantine_count = 0  # how often an object was moved there
+        self.absence_count = 0  # how often somebody was told that a blob is not there
         # by path: files whose content was seen to be right; or when they were made, so that one that was
         # changed since has another time
         self._verdicts: dict[str, _Identity | Window] = {}
@@ -263,6 +264,7 @@ class ObjectVerifier:
 
     def absence(self, digest: Digest) -> CASError:
         """The error for a blob that is not there, or not any more."""
+        self.absence_count += 1
         if digest.hash in self._corrupt:
             return CASError(
                 f"Blob {digest} was corrupt in the local cache, it has been moved into "

@@ -10,8 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from .completeness import boot
-from .statrecords import clock_ns, replace_record
+from .statrecords import boot, clock_ns, replace_record
 
 _FORMAT = b"bst-verified-1\n"
 _MOST_DIGITS = 20

@@ -1,11 +1,13 @@
 """What is damaged in the store is never delivered, counts as not cached, and is made anew."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from buildstream._store.statrecords import is_settled
 from tests.fault.background import Background
 from tests.fault.storecheck import find_faults, find_incomplete_artifacts
 from tests.testutils.space import TestSpace
@@ -65,6 +67,18 @@ def built(space: TestSpace) -> TestSpace:
     return space
 
 
+@pytest.fixture
+def remembered(built: TestSpace) -> TestSpace:
+    """The same, of which a command has seen that all is there, so that later ones need not look."""
+    objects = built.cache_directory / "cas" / "objects"
+    newest_ns = max(directory.stat().st_ctime_ns for directory in objects.iterdir())
+    while not is_settled(newest_ns, newest_ns, time.time_ns()):
+        time.sleep(0.01)
+    assert built.states("file.bst") == {"base.bst": "cached", "file.bst": "cached"}
+    assert (built.cache_directory / "stats" / "complete-trees").exists()
+    return built
+
+
 def objects_with(space: TestSpace, content: str) -> list[Path]:
     """The objects with this content."""
     objects = (space.cache_directory / "cas" / "objects").glob("*/*")
@@ -105,6 +119,36 @@ def test_damaged_file_is_never_staged(built: TestSpace, damage: Callable[[Path],
     built.bst("artifact", "checkout", "user.bst", "--deps", "none", "--directory", "out")
     assert built.read("out/copy") == CONTENT
     assert find_faults(built.cache_directory, built.directory / "scratch") == []
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_of_what_is_remembered_costs_one_command(
+    remembered: TestSpace, damage: Callable[[Path], None]
+) -> None:
+    # what is damaged, not gone, is found when it is used; after that all is looked at again
+    for path in objects_with(remembered, CONTENT):
+        damage(path)
+    if damage is remove:
+        assert remembered.states("file.bst")["file.bst"] == "buildable"
+    failed = remembered.bst(
+        "artifact", "checkout", "file.bst", "--deps", "none", "--directory", "out", expect=255
+    )
+    assert "Traceback" not in failed.stderr
+    assert not (remembered.project_directory / "out" / "file").exists()
+    assert remembered.states("file.bst")["file.bst"] == "buildable"
+    remembered.bst("build", "user.bst")
+    remembered.bst("artifact", "checkout", "user.bst", "--deps", "none", "--directory", "again")
+    assert remembered.read("again/copy") == CONTENT
+
+
+def test_all_that_is_remembered_and_damaged_is_found_at_once(remembered: TestSpace) -> None:
+    for path in (remembered.cache_directory / "cas" / "objects").glob("*/*"):
+        if path.stat().st_size:
+            truncate(path)
+    build_until_healed(remembered, "user.bst")
+    remembered.bst("artifact", "checkout", "user.bst", "--deps", "none", "--directory", "out")
+    assert remembered.read("out/copy") == CONTENT
+    assert find_incomplete_artifacts(remembered.cache_directory) == []
 
 
 @pytest.mark.parametrize("damage", [truncate, remove, empty, fill_with_garbage])
