@@ -1,5 +1,6 @@
 """Trees as members of a tar archive, the same bytes every time."""
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from .._model.tree import FileEntry, SymlinkEntry
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from tarfile import TarFile, TarInfo
 
 SYMLINK_MODE = 0o777
+_READ_AT_ONCE_BYTES = 1 << 20
 
 
 def add_tree_to_tar(archive: "TarFile", directory: DirectoryNode, destination: str, mtime: int) -> None:
@@ -53,6 +55,9 @@ def _add_file(archive: "TarFile", tree: Tree, entry: FileEntry, path: str, mtime
     mode = EXECUTABLE_MODE if entry.is_executable else FILE_MODE
     member = tar_member(path, FileType.REGULAR_FILE, mode, mtime)
     member.size = entry.digest.size
+    if entry.digest.size <= _READ_AT_ONCE_BYTES:
+        archive.addfile(member, BytesIO(tree.cas.read_bytes(entry.digest)))
+        return
     with tree.cas.read_path(entry.digest) as source, open(source, "rb") as content:
         archive.addfile(member, content)
 
