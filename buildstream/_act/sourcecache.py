@@ -1,7 +1,7 @@
 """Sources: is everything there, fetch what is not, and stage it into the store (keys specification 2.8)."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,13 @@ class SourceCache:
         if digest == EMPTY_DIGEST:
             self._empty.add(key)
         return digest
+
+    def look_ahead(self, records: Iterable[ElementRecord]) -> None:
+        """Looks through the sources of RECORDS, which are going to be queried and pushed, all together."""
+        keys = [record.keys.sources.combined for record in records if record.keys.sources is not None]
+        found = map(self._combined_records.read, dict.fromkeys(keys))
+        trees = [files_of_message(data) for data in found if data is not None]
+        self._cas.many.walk_ahead([tree for tree in trees if tree is not None])
 
     def needs_nothing(self, element: ResolvedElement) -> bool:
         """Whether to fetch the sources of ELEMENT takes no time, as it has none and no remote is asked."""

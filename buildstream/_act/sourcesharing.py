@@ -1,6 +1,6 @@
 """Sources between the local cache and remote ones (keys specification 2.8)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from .._load.resolved import ResolvedElement
 from .._messenger import Messenger
@@ -111,8 +111,16 @@ class SourceSharing:
 
     # pushing
 
-    def push_combined(self, element: ResolvedElement, key: str, files: Digest) -> bool:
+    def push_combined(
+        self, element: ResolvedElement, key: str, files: Digest, given: Collection[Digest] = ()
+    ) -> bool:
         """Gives the tree of all sources of ELEMENT to the remotes that take it; whether one did not have it.
+
+        Args:
+            element: Whose sources.
+            key: Of all of them.
+            files: The tree.
+            given: Trees that every remote that takes some has got a moment ago.
 
         Raises:
             ArtifactError: A remote failed.
@@ -123,7 +131,7 @@ class SourceSharing:
         ) as operation:
             message = self._cas.add_bytes(message_of_files(files))
             failed = operation.upload(
-                Content((message,), (files,)),
+                Content((message,), () if files in given else (files,)),
                 f"Pushing data from {what}",
                 done=f"Pushed data from {what}",
             )
@@ -139,19 +147,23 @@ class SourceSharing:
             raise operation.failure(f"Failed to push {what}")
         return is_new
 
-    def push_individual(self, element: ResolvedElement, kind: str, key: str, tree: Digest) -> bool:
-        """Gives the tree of one source to the remotes that take it; whether one did not have it.
+    def push_individual(
+        self, element: ResolvedElement, kind: str, key: str, tree: Digest
+    ) -> tuple[bool, bool]:
+        """Gives the tree of one source to the remotes that take it.
 
-        A remote that fails is told of, and no error.
+        Gives whether one did not know it, and whether all have its content now. A remote that fails is
+        told of, and no error.
         """
         what, uris = f"source {self._messenger.brief(key)}", [f"{_URI_PREFIX}{kind}/{key}"]
         with exchange(
             self._surroundings, self._caches(element), what, lambda: self._label(element)
         ) as operation:
             failed = operation.upload(Content((), (tree,)), f"Pushing data for {what}", done=None)
-            return operation.publish(
+            is_new = operation.publish(
                 tree,
                 failed,
                 lambda remote: remote.assets.fetch_directory(uris, operation.cancellation),
                 lambda remote: remote.assets.push_directory(uris, tree, operation.cancellation),
             )
+        return is_new, not failed

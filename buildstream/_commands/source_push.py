@@ -21,6 +21,8 @@ def push(app: App, *, elements: Sequence[str], excepted: Sequence[str], deps: st
         selected = select(loaded.targets, deps)
         selected = except_elements(loaded.targets, selected, loaded.excepted)
         app.connect(loaded.projects, sources=True)
+        app.cas.verify_on_use()  # what is sent is read
+        app.sources.look_ahead(map(loaded.pipeline.record, selected))
         query_sources(app, loaded, selected)
         if not any(map(app.source_sharing.can_push, selected)):
             raise StreamError(

@@ -6,6 +6,7 @@ from .._act.sourcecache import SourceCache
 from .._act.sourcesharing import SourceSharing
 from .._exceptions import ArtifactError
 from .._load.resolved import ResolvedElement
+from .._model.digest import Digest
 from .._plan.record import ElementRecord
 from .queue import QueueStatus, SkipJob
 
@@ -50,10 +51,14 @@ class SourcePushWork:
         if tree is None:
             raise SkipJob("Src-push")
         is_new = False
+        given: set[Digest] = set()
         for kind, key, digest in self._sources.shared_trees(record):
-            is_new |= self._sharing.push_individual(element, kind, key, digest)
+            was_unknown, is_there = self._sharing.push_individual(element, kind, key, digest)
+            is_new |= was_unknown
+            if is_there:
+                given.add(digest)
         try:
-            is_new |= self._sharing.push_combined(element, keys.combined, tree)
+            is_new |= self._sharing.push_combined(element, keys.combined, tree, given)
         except ArtifactError:
             if not self._is_optional:
                 raise

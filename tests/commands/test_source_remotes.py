@@ -24,11 +24,12 @@ class Sources:
         space.project(aliases={"files": f"file://{space.directory}/originals/"})
         self.originals = space.directory / "originals"
         self.originals.mkdir()
-        lines = [self._tarball(name) for name in ("one", "two")]
+        lines = [self.tarball(name) for name in ("one", "two")]
         space.element("thing.bst", "kind: import\nsources:\n" + "".join(lines))
         space.element("empty.bst", "kind: stack\n")
 
-    def _tarball(self, name: str) -> str:
+    def tarball(self, name: str) -> str:
+        """The declaration of a source with one file in its directory, NAME."""
         content = self.space.directory / name
         content.write_text(f"{name}\n")
         path = self.originals / f"{name}.tar"
@@ -146,3 +147,19 @@ def test_checkout_of_sources_uses_caches(sources: Sources) -> None:
     sources.space.bst("source", "checkout", "--source-remote", url, "thing.bst")
     result = sources.space.bst("source", "fetch", "thing.bst")
     assert "Fetching" not in result.stderr
+
+
+def test_the_only_source_of_an_element_is_asked_about_once(sources: Sources) -> None:
+    server, url = sources.start()
+    lines = sources.tarball("single").replace("  directory: single\n", "  base-dir: ''\n")
+    sources.space.element("single.bst", f"kind: import\nsources:\n{lines}")
+    sources.space.bst("source", "push", "--source-remote", url, "single.bst")
+    asked = [
+        digest.hash for request in server.requests["FindMissingBlobs"] for digest in request.blob_digests
+    ]
+    assert len(asked) == len(set(asked)) > 3
+    assert len(server.blob_names) == len(server.directory_names) == 1
+    sources.forget()
+    sources.space.bst("source", "checkout", "--source-remote", url, "single.bst")
+    target = sources.space.project_directory / "source-checkout"
+    assert [path.read_text() for path in target.rglob("*.txt")] == ["single\n"]
