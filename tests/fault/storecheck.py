@@ -6,8 +6,11 @@ import shutil
 from pathlib import Path
 
 from buildstream._act.artifacts import ArtifactCache
+from buildstream._act.sourcemessage import files_of_message
+from buildstream._model.digest import Digest
 from buildstream._store.cas import Cas
-from buildstream._store.records import artifact_records
+from buildstream._store.completeness import CompleteTrees
+from buildstream._store.records import artifact_records, element_source_records
 
 _KEPT = "tmp/sandbox-probe-"  # what was found out about the machine
 
@@ -24,6 +27,7 @@ def find_faults(cache_directory: Path, scratch: Path) -> list[str]:
         *_wrong_trees(cache_directory / "trees", scratch),
         *_wrong_stubs(cache_directory, scratch),
         *find_incomplete_artifacts(cache_directory),
+        *_false_memories(cache_directory),
     ]
 
 
@@ -69,7 +73,7 @@ def _wrong_stubs(cache_directory: Path, scratch: Path) -> list[str]:
 
 def find_incomplete_artifacts(cache_directory: Path) -> list[str]:
     """The artifacts at CACHE_DIRECTORY that lack something, or refer to what is damaged; one line each."""
-    cas = Cas(str(cache_directory / "cas"), durable=False)
+    cas = _looking_store(cache_directory)
     artifacts = ArtifactCache(cas, artifact_records(str(cache_directory)))
     faults = []
     for name in artifacts.records.names():
@@ -84,6 +88,33 @@ def find_incomplete_artifacts(cache_directory: Path) -> list[str]:
         if any(tree is not None and not cas.contains_tree(tree) for tree in trees):
             faults.append(f"artifact {name} lacks a tree")
     return faults
+
+
+def _false_memories(cache_directory: Path) -> list[str]:
+    """The trees of artifacts and sources that commands take to be complete, and that are not."""
+    cas = _looking_store(cache_directory)
+    remembered = CompleteTrees(str(cache_directory / "cas" / "objects"), str(cache_directory / "stats"))
+    artifacts = ArtifactCache(cas, artifact_records(str(cache_directory)))
+    sources = element_source_records(str(cache_directory))
+    trees: set[Digest | None] = {
+        files_of_message(data) for name in sources.names() if (data := sources.read(name)) is not None
+    }
+    for name in artifacts.records.names():
+        artifact = artifacts.load(name)
+        if artifact is not None:
+            trees |= {artifact.files, artifact.buildtree, artifact.buildroot, artifact.sources}
+    return [
+        f"tree {tree} is remembered to be complete"
+        for tree in trees
+        if tree is not None and remembered.is_known(tree) and not cas.contains_tree(tree)
+    ]
+
+
+def _looking_store(cache_directory: Path) -> Cas:
+    """The store, opened to find out for itself which trees are complete."""
+    cas = Cas(str(cache_directory / "cas"), durable=False)
+    cas.forget_presence()
+    return cas
 
 
 def scratch_entries(cache_directory: Path) -> list[str]:
