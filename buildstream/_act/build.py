@@ -24,7 +24,7 @@ from .machinefaults import MachineWatch
 from .services import EngineServices
 
 if TYPE_CHECKING:
-    from .._sandbox.local import LocalSandbox
+    from .._sandbox.tree import TreeSandbox
 
 SUCCEEDED = "succeeded"  # what the message holds as the error of a good build
 
@@ -135,7 +135,7 @@ class Builder:
         error.sandbox = artifact.buildroot is not None
         return BuildResult(artifact, error)
 
-    def _log_environment(self, record: ElementRecord, sandbox: "LocalSandbox") -> None:
+    def _log_environment(self, record: ElementRecord, sandbox: "TreeSandbox") -> None:
         environment = sandbox._environment
         if environment is None:
             environment = record.element.environment
@@ -160,7 +160,7 @@ class Builder:
     # caching
 
     def _cache(
-        self, record: ElementRecord, sandbox: "LocalSandbox", collect: str | None, error: BstError | None
+        self, record: ElementRecord, sandbox: "TreeSandbox", collect: str | None, error: BstError | None
     ) -> ArtifactView:
         services = self._services
         with services.activity(
@@ -185,7 +185,7 @@ class Builder:
         self._inputs.store(record, parts, keys)
 
     @staticmethod
-    def _collect(sandbox: "LocalSandbox", collect: str | None, *, is_success: bool) -> Digest | None:
+    def _collect(sandbox: "TreeSandbox", collect: str | None, *, is_success: bool) -> Digest | None:
         if collect is None:
             return None
         root = sandbox.get_virtual_directory()
@@ -261,7 +261,7 @@ class Builder:
         return ((os.path.basename(path), self._artifacts.cas.add_file(path)),)
 
     def _with_buildtree(
-        self, record: ElementRecord, sandbox: "LocalSandbox", artifact: ArtifactView
+        self, record: ElementRecord, sandbox: "TreeSandbox", artifact: ArtifactView
     ) -> ArtifactView:
         element = record.element
         root = sandbox.get_virtual_directory()

@@ -205,9 +205,9 @@ class EngineServices(Announcer):
 
     @contextmanager
     def subsandbox(self, element: ResolvedElement, sandbox: "Sandbox") -> Iterator["Sandbox"]:
-        from .._sandbox.local import LocalSandbox
+        from .._sandbox.tree import TreeSandbox
 
-        assert isinstance(sandbox, LocalSandbox), "a sub-sandbox can't have sub-sandboxes"
+        assert isinstance(sandbox, TreeSandbox), "a sub-sandbox can't have sub-sandboxes"
         sub = sandbox._create_sub_sandbox()
         with self.staging(sub):
             yield sub

@@ -10,11 +10,10 @@ from typing import Protocol
 
 from .._exceptions import SandboxError
 from .._model.digest import EMPTY_DIGEST, Digest
-from .._store.cas_directory import CasDirectory
 from .._store.frozen import FrozenDirectory
 from .._store.layout import TreeForm
 from .._store.merged_layers import merge_layers
-from ..sandbox import Sandbox, _SandboxFlags
+from ..sandbox import _SandboxFlags
 from .bwrap import HostMount, SandboxView, bubblewrap_options
 from .client import LaunchError, LaunchSpec
 from .copied import CopiedRoot
@@ -22,7 +21,8 @@ from .diagnosis import check_platform
 from .environment import SandboxEnvironment
 from .overlay import OverlayContent, OverlayRoot
 from .probe import RootMethod, SandboxCapabilities
-from .protection import MOUNT_POINTS, WriteProtection, protect_all_but
+from .protection import WriteProtection, protect_all_but
+from .tree import TreeSandbox
 
 # permissions of the directories above writable ones: no capability overrides them inside
 PARENT_MODE = 0o555
@@ -43,7 +43,7 @@ class SandboxRoot(Protocol):
     def capture(self, path: str, base: FrozenDirectory, *, mtimes: bool) -> Digest: ...
 
 
-class LocalSandbox(Sandbox):
+class LocalSandbox(TreeSandbox):
     """A sandbox whose commands run in bubblewrap on this machine.
 
     What a command changed is brought into the virtual directory when that is next
@@ -52,8 +52,7 @@ class LocalSandbox(Sandbox):
     """
 
     def __init__(self, environment: SandboxEnvironment, digest: Digest | None = None) -> None:
-        self._virtual = CasDirectory(environment.cas, digest)
-        super().__init__(self._virtual, environment.reporter)
+        super().__init__(environment.cas, environment.reporter, digest)
         self._services = environment
         self._host_mounts: list[HostMount] = []
         self._run_count = 0
@@ -67,10 +66,6 @@ class LocalSandbox(Sandbox):
     def _add_host_mount(self, source: str, target: str) -> None:
         """Shows the host's file or directory SOURCE at the absolute sandbox path TARGET."""
         self._host_mounts.append(HostMount(source, target))
-
-    def _create_sub_sandbox(self) -> Sandbox:
-        """An empty sandbox that can only be staged into."""
-        return Sandbox(CasDirectory(self._services.cas), self._services.reporter)
 
     def _execute(
         self, argv: tuple[str, ...], *, flags: _SandboxFlags, cwd: str, env: Mapping[str, str]
@@ -97,9 +92,7 @@ class LocalSandbox(Sandbox):
         self._make_directories(cwd)
         is_read_only = bool(flags & _SandboxFlags.ROOT_READ_ONLY)
         if is_read_only:
-            # as BuildStream 2.8 has it, for what is recorded of the root of a build
-            for path in MOUNT_POINTS:
-                self._virtual.open_directory(path)._set_subtree_read_only(False)
+            self._mark_mount_points()
         writable = [path.lstrip("/") for path in self._marked_directories] if is_read_only else [""]
         protection = protect_all_but(self._virtual, writable)
         bases = {path: self._virtual.open_directory(path)._freeze() for path in protection.writable}
@@ -130,9 +123,7 @@ class LocalSandbox(Sandbox):
 
     def _make_directories(self, cwd: str) -> None:
         """Creates what must exist for every command, and the places of host mounts."""
-        for path in (*MOUNT_POINTS, *self._marked_directories):
-            self._virtual.open_directory(path.lstrip("/"), create=True)
-        self._virtual.open_directory(cwd.lstrip("/"), create=True, follow_symlinks=True)
+        super()._make_directories(cwd)
         for mount in self._host_mounts:
             target = mount.target.lstrip("/")
             if self._virtual.exists(target, follow_symlinks=True):
