@@ -24,6 +24,7 @@ from .machinefaults import MachineWatch
 from .services import EngineServices
 
 if TYPE_CHECKING:
+    from .._sandbox.remote import ActionRunner
     from .._sandbox.tree import TreeSandbox
 
 SUCCEEDED = "succeeded"  # what the message holds as the error of a good build
@@ -45,6 +46,7 @@ class Builder:
         artifacts: Where results go.
         caches_buildtrees: "always", "auto" (failures and workspaces) or "never".
         inputs: Where to note what builds were made of.
+        runner: Where commands run; None for this machine.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Builder:
         artifacts: ArtifactCache,
         caches_buildtrees: str,
         inputs: KeyInputStore,
+        runner: "ActionRunner | None" = None,
     ) -> None:
         self._services = services
         self._inputs = inputs
@@ -60,6 +63,7 @@ class Builder:
         self._caches_buildtrees = caches_buildtrees
         self._last_environment: tuple[list[tuple[str, str]], str] = ([], "{}\n")
         self._turns = Turns(services.paths.turns)
+        self._runner = runner
 
     def build(self, record: ElementRecord) -> BuildResult:
         """Builds the element of RECORD; the build dependencies must be cached, the sources staged.
@@ -103,7 +107,7 @@ class Builder:
         element = record.element
         plugin = element.plugin
         record.dynamic_public = element.public.clone()
-        with self._services.sandbox(element) as sandbox:
+        with self._services.build_sandbox(element, self._runner) as sandbox:
             if not plugin.BST_RUN_COMMANDS:
                 sandbox._disable_run()
             with plugin_code(plugin, "configure_sandbox"):

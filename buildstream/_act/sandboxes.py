@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .._sandbox.jobserver import JobServer
     from .._sandbox.local import LocalSandbox
     from .._sandbox.probe import SandboxProbe
+    from .._sandbox.remote import ActionRunner, RemoteSandbox
     from .._store.cas import Cas
 
 
@@ -108,6 +109,30 @@ class Sandboxes:
             keeps_mtimes=owner.keeps_mtimes,
         )
         sandbox = LocalSandbox(environment, digest)
+        try:
+            yield sandbox
+        finally:
+            sandbox.close()
+
+    @contextmanager
+    def open_remote(self, owner: SandboxOwner, runner: "ActionRunner") -> Iterator["RemoteSandbox"]:
+        """As `open`, for a sandbox whose commands RUNNER runs."""
+        from .._sandbox.environment import SandboxConfiguration
+        from .._sandbox.remote import RemoteEnvironment, RemoteSandbox
+
+        settings = owner.settings
+        environment = RemoteEnvironment(
+            cas=self._open_cas(),
+            runner=runner,
+            configuration=SandboxConfiguration(
+                settings.build_os, settings.build_arch, settings.build_uid, settings.build_gid
+            ),
+            socket_path=settings.remote_apis_socket_path,
+            reporter=_Reporter(self._announcer, owner.name),
+            check=self._announcer.jobs.control.check,
+            keeps_mtimes=owner.keeps_mtimes,
+        )
+        sandbox = RemoteSandbox(environment)
         try:
             yield sandbox
         finally:

@@ -20,6 +20,8 @@ from .storepaths import StorePaths
 if TYPE_CHECKING:
     from .._sandbox.local import LocalSandbox
     from .._sandbox.probe import SandboxProbe
+    from .._sandbox.remote import ActionRunner
+    from .._sandbox.tree import TreeSandbox
     from .._store.cas import Cas
     from ..sandbox import Sandbox
     from ..storage import Directory
@@ -214,11 +216,24 @@ class EngineServices(Announcer):
 
     @contextmanager
     def sandbox(self, element: ResolvedElement, digest: Digest | None = None) -> Iterator["LocalSandbox"]:
-        """A sandbox for ELEMENT, closed at the end of the block."""
-        check_environment(element)
-        owner = SandboxOwner(element.full_name, element.sandbox, keeps_mtimes=self.has_workspace(element))
-        with self.open_sandbox(owner, digest) as sandbox:
+        """A sandbox for ELEMENT on this machine, closed at the end of the block."""
+        with self.open_sandbox(self._owner(element), digest) as sandbox:
             yield sandbox
+
+    @contextmanager
+    def build_sandbox(
+        self, element: ResolvedElement, runner: "ActionRunner | None"
+    ) -> Iterator["TreeSandbox"]:
+        """A sandbox to build ELEMENT in, closed at the end of the block; RUNNER may run its commands."""
+        owner = self._owner(element)
+        with (
+            self._sandboxes.open(owner) if runner is None else self._sandboxes.open_remote(owner, runner)
+        ) as sandbox:
+            yield sandbox
+
+    def _owner(self, element: ResolvedElement) -> SandboxOwner:
+        check_environment(element)
+        return SandboxOwner(element.full_name, element.sandbox, keeps_mtimes=self.has_workspace(element))
 
     @contextmanager
     def open_sandbox(self, owner: SandboxOwner, digest: Digest | None = None) -> Iterator["LocalSandbox"]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .._messenger import Messenger
     from .._model.message import ElementLabel
     from .._model.session import CacheUsage
-    from .._remotespec import RemoteSpec
+    from .._remotespec import RemoteExecutionSettings, RemoteSpec
     from .._ui.console import Console
     from .._ui.statusbar import StatusBar
     from .._ui.style import Paint
@@ -245,6 +245,11 @@ def merge_settings(options: GlobalOptions, config: "UserConfig") -> "Settings":
         configured = strict.get(project_name)
         return True if configured is None else configured
 
+    def remote_execution(project_name: str) -> "RemoteExecutionSettings | None":
+        project = config.projects.get(project_name)
+        own = None if project is None else project.remote_execution
+        return config.remote_execution if own is None else own
+
     scheduler = config.scheduler
     return Settings(
         configuration_file=config.path,
@@ -268,6 +273,7 @@ def merge_settings(options: GlobalOptions, config: "UserConfig") -> "Settings":
         is_durable=config.cache.durability.value == "safe",
         pulls_buildtrees=options.pull_buildtrees or config.cache.pull_buildtrees,
         storage_service=config.cache.storage_service,
+        remote_execution=remote_execution,
         artifact_caches=RemoteChoice(
             config.artifacts, {name: p.artifacts for name, p in config.projects.items() if p.artifacts}
         ),

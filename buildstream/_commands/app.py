@@ -14,7 +14,7 @@ from .._load.projectloader import ProjectLoader
 from .._load.settings import LoadSettings
 from .._messenger import Messenger
 from .._remote.selection import RemoteChoice
-from .._remotespec import RemoteSpec
+from .._remotespec import RemoteExecutionSettings, RemoteSpec
 from ..exceptions import LoadErrorReason
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .._act.healing import Healer
     from .._act.history import DurationHistory
     from .._act.remotecaches import RemoteCaches
+    from .._act.remoteexecution import RemoteExecution
     from .._act.sourcecache import SourceCache
     from .._act.sourcesharing import SourceSharing
     from .._config import DiskShare
@@ -62,6 +63,8 @@ class Settings:
     artifact_caches: RemoteChoice = field(default_factory=RemoteChoice)
     source_caches: RemoteChoice = field(default_factory=RemoteChoice)
     storage_service: RemoteSpec | None = None  # holds all that the local cache does, and what it lacks
+    # where builds run, by name of the toplevel project; None: here
+    remote_execution: Callable[[str], RemoteExecutionSettings | None] = lambda _: None
 
 
 class UserInterface(Protocol):
@@ -143,10 +146,13 @@ class App:
         self._healer: Healer | None = None
         self._sharing: ArtifactSharing | None = None
         self._source_sharing: SourceSharing | None = None
+        self._remote_execution: RemoteExecution | None = None
 
     def close(self) -> None:
         """Ends helper programs and connections, makes room in the cache if it is time, empties the trash."""
         self.services.close()
+        if self._remote_execution is not None:
+            self._remote_execution.close()
         if self._remotes is not None:
             self._remotes.close()
         if self._cas is not None:
@@ -274,6 +280,19 @@ class App:
                 suspects_path=self.paths.suspects,
             )
         return self._remotes
+
+    def remote_execution(self, project_name: str) -> "RemoteExecution | None":
+        """What runs the builds of the toplevel project PROJECT_NAME; None if they run here."""
+        settings = self.settings.remote_execution(project_name)
+        if settings is None or settings.execution_service is None:
+            return None
+        if self._remote_execution is None:
+            from .._act.remoteexecution import RemoteExecution
+
+            self._remote_execution = RemoteExecution(
+                settings, self.settings.storage_service, self.cas, self.remotes.effects, self.services
+            )
+        return self._remote_execution
 
     @property
     def healer(self) -> "Healer":

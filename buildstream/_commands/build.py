@@ -63,7 +63,11 @@ def _queues(app: App, loaded: LoadedTargets, *, retries: bool) -> list[Queue]:
     """The queues of a build, those that exchange something only where there are remotes for it."""
     pipeline = loaded.pipeline
     builder = Builder(
-        app.services, app.artifacts, app.settings.cache_buildtrees, KeyInputStore(app.paths.inputs)
+        app.services,
+        app.artifacts,
+        app.settings.cache_buildtrees,
+        KeyInputStore(app.paths.inputs),
+        app.remote_execution(loaded.projects[0].name),
     )
     work = BuildWork(builder, pipeline, lambda record: _note_last_build(loaded, record))
     queues = [

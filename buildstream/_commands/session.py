@@ -196,6 +196,7 @@ class Session:
                 storage_service=_service_text(settings.storage_service),
             ),
             project=(projects[0].name, projects[0].directory) if projects else None,
+            remote_execution=_execution_services(app, projects[0].name) if projects else (),
             projects=tuple(_project_facts(app, project) for project in projects),
             pipeline=element_views(app, self.loaded.pipeline, everything),
         )
@@ -219,6 +220,19 @@ def _project_facts(app: App, project: Project) -> ProjectFacts:
         artifact_servers=_servers(app.remotes.connected_artifact_specs(project)),
         source_servers=_servers(app.remotes.connected_source_specs(project)),
     )
+
+
+def _execution_services(app: App, project_name: str) -> tuple[tuple[str, str], ...]:
+    """Label and address of the services that run builds of the toplevel project PROJECT_NAME."""
+    settings = app.settings.remote_execution(project_name)
+    if settings is None:
+        return ()
+    services = (
+        ("Execution Service", settings.execution_service),
+        ("Storage Service", settings.storage_service or app.settings.storage_service),
+        ("Action Cache Service", settings.action_cache_service),
+    )
+    return tuple((label, text) for label, spec in services if (text := _service_text(spec)) is not None)
 
 
 def _service_text(spec: RemoteSpec | None) -> str | None:

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from .._dataclass import dataclass
 from .._model.digest import Digest, digest_from_bytes
 
-_DIRECTORY_ONLY = 1  # of the forms in which output directories are returned
-
 
 @dataclass(frozen=True, slots=True)
 class ActionCommand:
@@ -68,7 +66,7 @@ def make_action(command: ActionCommand, input_root: Digest) -> Action:
         working_directory=command.work_directory.lstrip("/"),
         output_paths=[posixpath.relpath(path, command.work_directory) for path in command.outputs],
         output_node_properties=["mtime"] if command.keeps_mtimes else [],
-        output_directory_format=_DIRECTORY_ONLY,
+        output_directory_format=reapi.Command.DIRECTORY_ONLY,
     ).SerializeToString(deterministic=True)
     command_digest = digest_from_bytes(encoded)
     message = reapi.Action(
