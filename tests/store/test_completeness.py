@@ -340,6 +340,19 @@ def test_a_small_project_keeps_what_a_large_one_has_found_out(place: tuple[str, 
     assert CompleteTrees(*place, in_an_hour).is_known(large)
 
 
+def test_what_was_lost_before_names_were_listed_is_not_believed(place: tuple[str, str]) -> None:
+    small, large = digest_from_bytes(b"small"), digest_from_bytes(b"large")
+    first = CompleteTrees(*place, in_an_hour)
+    first.note(small, 3)
+    next(Path(place[0]).glob("*/*")).unlink()  # perhaps of the small tree
+    first.note(large, 5_000)  # now names are listed
+    first.note(digest_from_bytes(b"looked at later"), 3)
+    first.save()
+    later = CompleteTrees(*place, in_an_hour)
+    assert not later.is_known(small)
+    assert later.is_known(digest_from_bytes(b"looked at later"))
+
+
 def test_times_that_may_stay_the_same_do_not_count(place: tuple[str, str]) -> None:
     tree = digest_from_bytes(b"tree")
     first = CompleteTrees(*place, lambda: 0)  # all has changed just now
