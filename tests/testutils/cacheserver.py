@@ -203,8 +203,9 @@ def running(
     credentials: grpc.ServerCredentials | None = None,
     has_assets: bool = True,
     has_storage: bool = True,
+    add_services: Callable[[grpc.Server], None] = lambda grpc_server: None,
 ) -> Iterator[str]:
-    """Runs SERVER; gives host and port, or what ADDRESS says if that is a socket."""
+    """Runs SERVER, with what ADD_SERVICES adds; gives host and port, or ADDRESS if that is a socket."""
     grpc_server = grpc.server(ThreadPoolExecutor(16))
     if has_storage:
         reapi_grpc.add_ContentAddressableStorageServicer_to_server(server, grpc_server)
@@ -213,6 +214,7 @@ def running(
     if has_assets:
         remote_asset_pb2_grpc.add_FetchServicer_to_server(server, grpc_server)
         remote_asset_pb2_grpc.add_PushServicer_to_server(server, grpc_server)
+    add_services(grpc_server)
     if credentials is None:
         port = grpc_server.add_insecure_port(address)
     else:
