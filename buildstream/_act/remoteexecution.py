@@ -131,9 +131,10 @@ class RemoteExecution:
         try:
             result = self._action_cache.get(action.digest, cancellation)
         except RemoteError as error:
-            raise RemoteError(
-                f"Failed to query action cache: {error}", error.failure, status=error.status
-            ) from error
+            cancellation.check()
+            kind = MessageType.STATUS if error.failure is Failure.LEFT_ALONE else MessageType.WARN
+            self._send(kind, f"Failed to query action cache: {error}")
+            return None
         if result is not None:
             self._send(MessageType.INFO, "Action result found in action cache")
         return result

@@ -22,7 +22,7 @@ from .errors import (
     error_from_status,
     status_name,
 )
-from .retry import Cancellation
+from .retry import Cancellation, nobody_listens
 
 if TYPE_CHECKING:
     from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import (
@@ -103,6 +103,7 @@ class ExecutionClient:
         self._channel = channel
         self._url = url
         self._silence_s = silence_s
+        self._was_heard = False  # whether the server has ever answered
         self._execution = ExecutionStub(channel.stub_channel)
         self._operations = OperationsStub(channel.stub_channel)
 
@@ -157,6 +158,7 @@ class ExecutionClient:
         else:
             call = self._execution.Execute(request, metadata=self._channel.metadata())
         for operation in self._heard(call, run, cancellation):
+            self._was_heard = True
             run.note(operation)
             if operation.done:
                 return operation
@@ -185,7 +187,9 @@ class ExecutionClient:
             raise self._failed(error) from error
         if run.has_news:
             run.retries, run.has_news = 0, False
-        if run.retries >= self._channel.policy.limit:
+        policy = self._channel.policy
+        is_nobody = not self._was_heard and nobody_listens(error)
+        if run.retries >= (policy.first_limit if is_nobody else policy.limit):
             raise self._failed(error) from error
         effects = self._channel.effects
         effects.pause(cancellation.event, self._channel.policy.delay_before(run.retries, effects.random()))
