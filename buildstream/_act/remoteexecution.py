@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import ActionResult, OutputDirectory
     from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import Digest as DigestMessage
 
+_LOOK_S = 0.5  # how often somebody who waits looks whether the operation was given up
 _STAGES = {
     "CACHE_CHECK": "The remote build is looked up in the action cache",
     "QUEUED": "The remote build is queued",
@@ -69,6 +70,7 @@ class RemoteExecution:
         self._channels: list[Channel] = []
         self._execution: ExecutionClient | None = None
         self._action_cache: ActionCacheClient | None = None
+        self._uploading = threading.Lock()
         self._uploaded: set[Digest] = set()  # directories that the storage has, with all below them
 
     def close(self) -> None:
@@ -148,7 +150,8 @@ class RemoteExecution:
 
     def _upload(self, action: Action, reporter: ActivityReporter, cancellation: Cancellation) -> None:
         """Gives the storage all that ACTION needs and that it has not got."""
-        with reporter.activity("Uploading input root"):
+        # one at a time: most of it is what others need too
+        with reporter.activity("Uploading input root"), _turn(self._uploading, cancellation):
             digests = [self._cas.add_bytes(action.command), self._cas.add_bytes(action.message)]
             directories, files = self._unknown(action.input_root)
             uploader = Uploader(
@@ -282,6 +285,17 @@ class _OutputsLost(Exception):
 def _digest(message: "DigestMessage") -> Digest | None:
     """The digest in a field; None if it was left out."""
     return Digest(message.hash, message.size_bytes) if message.hash else None
+
+
+@contextmanager
+def _turn(lock: threading.Lock, cancellation: Cancellation) -> Iterator[None]:
+    """The block that holds LOCK; waiting for it ends when the operation is given up."""
+    while not lock.acquire(timeout=_LOOK_S):
+        cancellation.check()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
