@@ -7,7 +7,7 @@ import shutil
 import stat
 import subprocess
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +35,22 @@ class ActionRunner:
     Args:
         blobs: Content by hash; what the action leaves is added.
         directory: Does not exist; it is made for the tree, and deleted at the end.
-        tools: A directory whose entries are seen in the sandbox in place of the
-            tree's entries of that name, so that the tree itself need not have programs.
+        tools: What is seen in the sandbox in place of directories of the tree with these
+            names, so that the tree itself need not have programs.
         inlines_output: Give stdout and stderr in the result, not as blobs.
     """
 
     def __init__(
-        self, blobs: Blobs, directory: Path, *, tools: Path | None = None, inlines_output: bool = False
+        self,
+        blobs: Blobs,
+        directory: Path,
+        *,
+        tools: Mapping[str, Path] | None = None,
+        inlines_output: bool = False,
     ) -> None:
         self._blobs = blobs
         self._root = str(directory)
-        self._tools = tools
+        self._tools = tools or {}
         self._inlines_output = inlines_output
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -166,9 +171,9 @@ class ActionRunner:
         os.chmod(self._root + inside, 0o555)
 
     def _tool_mounts(self) -> Iterator[HostMount]:
-        if self._tools is not None:
-            for name in sorted(os.listdir(self._tools)):
-                yield HostMount(os.path.realpath(self._tools / name), f"/{name}", is_read_only=True)
+        for name, directory in self._tools.items():
+            if os.path.isdir(f"{self._root}/{name}"):
+                yield HostMount(str(directory), f"/{name}", is_read_only=True)
 
     # after
 

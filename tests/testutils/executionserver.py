@@ -1,7 +1,7 @@
 """An execution server in this process that really runs its actions, and that can be told to misbehave."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +101,7 @@ class ExecutionServer(
     """
 
     def __init__(
-        self, scratch: Path, *, storage: CacheServer | None = None, tools: Path | None = None
+        self, scratch: Path, *, storage: CacheServer | None = None, tools: Mapping[str, Path] | None = None
     ) -> None:
         super().__init__()
         if storage is not None:

@@ -3,6 +3,7 @@
     keys/           small projects, each about one rule: keys, orders, scopes, composition
     kitchen-sink/   one project that uses everything at once
     errors/         broken inputs and the errors they must give
+    execution/      builds on a cluster, and the actions that it is asked for; has its own record.py
     record.py       asks an executable again and replaces the answers
 
 A vector is a folder with `project/`, `special-files.yaml` for what version control would not keep, and one
