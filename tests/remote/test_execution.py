@@ -112,6 +112,14 @@ def breaks(status: grpc.StatusCode, *operations: Any) -> Stream:
     return stream
 
 
+def falls_silent(context: Any) -> Iterator[Any]:
+    """Tells that the action is running, and no more until the client has gone."""
+    yield operation()
+    ended = threading.Event()
+    context.add_callback(ended.set)
+    assert ended.wait(PATIENCE_S)
+
+
 def test_stages_are_told_once(service: Service, client: ExecutionClient) -> None:
     service.streams = [says(operation(), operation(), operation(done=True, exit_code=3))]
     stages: list[str] = []
@@ -140,13 +148,7 @@ def test_silence_is_no_failure(service: Service, impatient: ExecutionClient) -> 
 
 
 def test_without_an_answer_it_is_waited_for_anew(service: Service, impatient: ExecutionClient) -> None:
-    def stream(context: Any) -> Iterator[Any]:
-        yield operation()
-        ended = threading.Event()
-        context.add_callback(ended.set)
-        assert ended.wait(PATIENCE_S)
-
-    service.streams = [stream, says(operation(done=True))]
+    service.streams = [falls_silent, says(operation(done=True))]
     statuses = [grpc.StatusCode.UNAVAILABLE]
 
     def presence(context: Any) -> Any:
@@ -235,13 +237,7 @@ def test_a_refusal_is_final(
 
 
 def test_the_end_of_the_job_ends_the_operation(service: Service, client: ExecutionClient) -> None:
-    def stream(context: Any) -> Iterator[Any]:
-        yield operation()
-        ended = threading.Event()
-        context.add_callback(ended.set)
-        assert ended.wait(PATIENCE_S)
-
-    service.streams = [stream]
+    service.streams = [falls_silent]
     cancellation = Cancellation()
     stages: list[str] = []
     with ThreadPoolExecutor(1) as pool:

@@ -236,24 +236,9 @@ def test_what_is_known_to_be_right_is_not_read_twice(
     assert digest_from_bytes(server.blobs[digest.hash]) == digest
 
 
+@pytest.mark.parametrize("is_healed", [False, True])
 def test_a_server_finds_what_a_disk_has_lost_without_telling(
-    server: CacheServer, remote: Remote, tmp_path: Path, tally: Tally
-) -> None:
-    directory = str(tmp_path / "store" / "cas")
-    content = os.urandom(KNOWN_BYTES)
-    cas = Cas(directory)
-    digest = cas.add_bytes(content)
-    cas.close()
-    flip_silently(directory, digest)
-    cas = Cas(directory)
-    with pytest.raises(CASError) as caught:
-        uploader(remote, cas, tally).push([digest])
-    assert caught.value.reason == "corrupt-blob"
-    assert digest.hash not in server.blobs
-
-
-def test_it_is_healed_before_it_is_sent_again(
-    server: CacheServer, remote: Remote, tmp_path: Path, tally: Tally
+    server: CacheServer, remote: Remote, tmp_path: Path, tally: Tally, is_healed: bool
 ) -> None:
     directory = str(tmp_path / "store" / "cas")
     content = os.urandom(KNOWN_BYTES)
@@ -267,6 +252,12 @@ def test_it_is_healed_before_it_is_sent_again(
         cas.insert(digest, content)
         return True
 
-    cas.heal = heal
-    uploader(remote, cas, tally).push([digest])
-    assert server.blobs[digest.hash] == content
+    if is_healed:
+        cas.heal = heal
+        uploader(remote, cas, tally).push([digest])
+        assert server.blobs[digest.hash] == content
+        return
+    with pytest.raises(CASError) as caught:
+        uploader(remote, cas, tally).push([digest])
+    assert caught.value.reason == "corrupt-blob"
+    assert digest.hash not in server.blobs

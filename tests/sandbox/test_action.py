@@ -12,19 +12,8 @@ from buildstream._sandbox.action import (
     output_path,
     platform_properties,
 )
+from tests.testutils.environments import DEFAULT_ENVIRONMENT
 
-_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
-    "SHELL": "/bin/sh",
-    "TERM": "dumb",
-    "USER": "tomjon",
-    "USERNAME": "tomjon",
-    "LOGNAME": "tomjon",
-    "LC_ALL": "C",
-    "HOME": "/tmp",
-    "TZ": "UTC",
-    "SOURCE_DATE_EPOCH": "1321009871",
-}
 _PLATFORM = platform_properties("linux", "x86-64", None, None, None)
 _SCRIPT = r"""(set -ex; sh -c -e 'cp -a /input/data /out/
 ') || (echo Command ''"'"'cp -a /input/data /out/'"'"'' failed with exitcode $? >&2 ; exit 1)
@@ -44,7 +33,7 @@ def test_digests_of_an_action() -> None:
     root = digest("2249987356383f844d62abce8aa421221d8c556e7d9e6667169fc0cd537acfff/493")
     command = ActionCommand(
         argv=("sh", "-c", "-e", _SCRIPT),
-        environment={**_ENVIRONMENT, "PWD": "/"},
+        environment={**DEFAULT_ENVIRONMENT, "PWD": "/"},
         work_directory="/",
         outputs=["/out"],
         keeps_mtimes=False,

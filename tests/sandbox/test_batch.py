@@ -1,55 +1,18 @@
 """The script of a batch: remote action caches know it by its digest, so every byte counts."""
 
-import hashlib
-import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pytest
 
+from buildstream._model.digest import EMPTY_DIGEST, digest_from_bytes
+from buildstream._sandbox.action import ActionCommand, make_action, platform_properties
 from buildstream.sandbox._batch import Batch, BatchCommand, CleanDirectory, CreateFile
-
-DEFAULT_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
-    "SHELL": "/bin/sh",
-    "TERM": "dumb",
-    "USER": "tomjon",
-    "USERNAME": "tomjon",
-    "LOGNAME": "tomjon",
-    "LC_ALL": "C",
-    "HOME": "/tmp",
-    "TZ": "UTC",
-    "SOURCE_DATE_EPOCH": "1321009871",
-}
+from tests.testutils.environments import DEFAULT_ENVIRONMENT
 
 
 def build_command(text: str, cwd: str, env: Mapping[str, str]) -> BatchCommand:
     """A command as build elements and script elements run it."""
     return BatchCommand(("sh", "-c", "-e", text + "\n"), cwd, {**env, "PWD": cwd}, text)
-
-
-def field(number: int, content: bytes) -> bytes:
-    """A length-delimited field of a protocol buffer."""
-    size = len(content)
-    varint = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
-    return bytes([number << 3 | 2]) + varint + content
-
-
-def command_message(batch: Batch, outputs: Sequence[str]) -> bytes:
-    """The Command of the Remote Execution API for BATCH."""
-    first = batch.commands()[0]
-    texts = [field(1, text.encode()) for text in ("sh", "-c", "-e", batch.script())]
-    texts += [
-        field(2, field(1, name.encode()) + field(2, value.encode())) for name, value in first.env.items()
-    ]
-    properties = {"ISA": "x86-64", "OSFamily": "linux"}
-    platform = [
-        field(1, field(1, name.encode()) + field(2, value.encode())) for name, value in properties.items()
-    ]
-    texts.append(field(5, b"".join(platform)))
-    if first.cwd != "/":
-        texts.append(field(6, first.cwd.lstrip("/").encode()))
-    texts += [field(7, posixpath.relpath(path, first.cwd).encode()) for path in outputs]
-    return b"".join(texts) + b"\x48\x01"  # output_directory_format: directories only
 
 
 def script_element_batch() -> tuple[Batch, list[str]]:
@@ -89,8 +52,17 @@ def test_command_digests_equal_those_of_buildstream(
     made: tuple[Batch, list[str]], digest: str, size: int
 ) -> None:
     batch, outputs = made
-    message = command_message(batch, outputs)
-    assert (hashlib.sha256(message).hexdigest(), len(message)) == (digest, size)
+    first = batch.commands()[0]
+    command = ActionCommand(
+        argv=("sh", "-c", "-e", batch.script()),
+        environment=first.env,
+        work_directory=first.cwd,
+        outputs=outputs,
+        keeps_mtimes=False,
+        platform=platform_properties("linux", "x86-64", None, None, None),
+    )
+    message = make_action(command, EMPTY_DIGEST).command
+    assert digest_from_bytes(message) == (digest, size)
 
 
 def test_changes_of_directory_and_environment_stand_before_a_command() -> None:
