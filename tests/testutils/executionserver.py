@@ -41,8 +41,8 @@ class _Execution:
         self._operations: list[Any] = []
 
     @property
-    def is_done(self) -> bool:
-        return bool(self._operations) and self._operations[-1].done
+    def last_operation(self) -> Any:
+        return self._operations[-1]
 
     def tell(self, stage: Any, operation: Any = None) -> None:
         """Tells the clients that it is at STAGE, with what OPERATION has besides."""
@@ -179,6 +179,22 @@ class ExecutionServer(
             context.abort(grpc.StatusCode.NOT_FOUND, "no such operation")
             return
         yield from self._stream(execution, context, from_start=False)
+
+    def GetOperation(self, request: Any, context: Any) -> Any:
+        self._note("GetOperation", request, context)
+        execution = self._executions.get(request.name)
+        if execution is None:
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such operation")
+            return None
+        return execution.last_operation
+
+    def ListOperations(self, request: Any, context: Any) -> Any:
+        self._note("ListOperations", request, context)
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")
+
+    def DeleteOperation(self, request: Any, context: Any) -> Any:
+        self._note("DeleteOperation", request, context)
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not here")
 
     def CancelOperation(self, request: Any, context: Any) -> Any:
         self._note("CancelOperation", request, context)
