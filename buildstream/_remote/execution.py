@@ -185,14 +185,13 @@ class ExecutionClient:
             error.failure in (Failure.TRANSIENT, Failure.TIMEOUT) or run.name
         ):
             raise self._failed(error) from error
-        if run.has_news:
-            run.retries, run.has_news = 0, False
-        policy = self._channel.policy
+        policy, effects = self._channel.policy, self._channel.effects
+        if run.has_news:  # to take it up again is no retry yet
+            run.retries, run.has_news = -1, False
         is_nobody = not self._was_heard and nobody_listens(error)
         if run.retries >= (policy.first_limit if is_nobody else policy.limit):
             raise self._failed(error) from error
-        effects = self._channel.effects
-        effects.pause(cancellation.event, self._channel.policy.delay_before(run.retries, effects.random()))
+        effects.pause(cancellation.event, policy.delay_before(max(run.retries, 0), effects.random()))
         run.retries += 1
 
     def _failed(self, error: RemoteError) -> RemoteError:

@@ -16,7 +16,7 @@ from buildstream._remote.channel import Channel
 from buildstream._remote.errors import RemoteError
 from buildstream._remote.execution import ExecutionClient
 from buildstream._remote.retry import Cancellation
-from buildstream._remotespec import RemoteSpec
+from buildstream._remotespec import ConnectionConfig, RemoteSpec
 from tests.remote.conftest import Waits
 from tests.testutils.waiting import PATIENCE_S, wait_until
 
@@ -191,6 +191,18 @@ def test_streams_that_say_nothing_are_given_up(service: Service, client: Executi
         execute(client)
     assert str(caught.value).startswith(f"Failed contacting remote execution server at {url}.UNAVAILABLE: ")
     assert 2 < len(service.calls) < 10
+
+
+def test_to_wait_for_it_is_no_retry(service: Service, url: str, waits: Waits) -> None:
+    service.streams = [
+        breaks(grpc.StatusCode.UNAVAILABLE, operation()),
+        breaks(grpc.StatusCode.UNAVAILABLE),
+        says(operation(done=True)),
+    ]
+    channel = Channel(RemoteSpec(url, connection=ConnectionConfig(retry_limit=1)), waits.effects)
+    execute(ExecutionClient(channel, url))
+    assert service.calls == ["Execute", "WaitExecution op", "WaitExecution op"]
+    channel.close()
 
 
 def test_what_a_new_server_does_not_know_is_run_again(service: Service, client: ExecutionClient) -> None:
