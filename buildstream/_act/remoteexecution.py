@@ -11,7 +11,7 @@ from .._model.digest import EMPTY_DIGEST, Digest, digest_from_bytes
 from .._model.message import MessageType
 from .._remote.channel import Channel
 from .._remote.download import Downloader
-from .._remote.errors import Failure, RemoteError
+from .._remote.errors import Failure, RemoteError, checked_digest
 from .._remote.execution import ActionCacheClient, ExecutionClient
 from .._remote.remote import Remote
 from .._remote.retry import Cancellation, Effects
@@ -19,7 +19,7 @@ from .._remote.sharedreads import Lacking
 from .._remote.tally import Tally
 from .._remote.upload import Uploader
 from .._remotespec import RemoteExecutionSettings, RemoteSpec, RemoteType
-from .._sandbox.action import Action, directories_of_tree
+from .._sandbox.action import Action, directories_of_tree, output_path
 from .._sandbox.remote import ActionOutcome
 from .._store.cas import Cas
 from ..sandbox.sandbox import ActivityReporter
@@ -98,7 +98,7 @@ class RemoteExecution:
         known = self._known_result(action, cancellation)
         if known is not None:
             try:
-                return self._take(known, reporter, cancellation)
+                return self._take(action, known, reporter, cancellation)
             except _OutputsLost:  # the result outlived what it is about
                 self._send(MessageType.INFO, "What the action cache knows is gone: the action is run again")
         assert self._execution is not None, "it has been opened"
@@ -120,7 +120,7 @@ class RemoteExecution:
                 self._uploaded.clear()
                 continue
             try:
-                return self._take(response.result, reporter, cancellation)
+                return self._take(action, response.result, reporter, cancellation)
             except _OutputsLost as lost:
                 if is_last or not response.cached_result:
                     raise RemoteError(str(lost), Failure.MISSING) from lost
@@ -178,16 +178,21 @@ class RemoteExecution:
     # back
 
     def _take(
-        self, result: "ActionResult", reporter: ActivityReporter, cancellation: Cancellation
+        self,
+        action: Action,
+        result: "ActionResult",
+        reporter: ActivityReporter,
+        cancellation: Cancellation,
     ) -> ActionOutcome:
         """Brings into the store what RESULT names, and into the log what the command has written.
 
         Raises:
-            _OutputsLost: The storage has not got all of it.
+            _OutputsLost: It does not name all outputs of ACTION, or the storage has not got all of it.
             RemoteError: The result is not one that was asked for.
         """
         if result.output_files:
             raise RemoteError("Output files were returned when we didn't request any.", Failure.CORRUPT)
+        entries = _requested(action, result)
         downloader = Downloader(
             self._storage.cas,
             self._cas,
@@ -200,7 +205,7 @@ class RemoteExecution:
                 self._text(downloader, result.stdout_digest, result.stdout_raw),
                 self._text(downloader, result.stderr_digest, result.stderr_raw),
             ]
-            outputs = {entry.path: self._tree(downloader, entry) for entry in result.output_directories}
+            outputs = {path: self._tree(downloader, entry) for path, entry in entries.items()}
             self._fetch_trees(downloader, outputs)
         log = self._announcer.messenger.task_log()
         for text in texts:
@@ -279,12 +284,30 @@ class RemoteExecution:
 
 
 class _OutputsLost(Exception):
-    """What a result names is not in the storage."""
+    """A result does not name what was asked for, or the storage has not got what it names."""
+
+
+def _requested(action: Action, result: "ActionResult") -> "dict[str, OutputDirectory]":
+    """The output directories of ACTION in its RESULT, by sandbox path relative to the root.
+
+    Raises:
+        _OutputsLost: The command has succeeded, but one of them is not there.
+    """
+    given = {output_path(entry.path, action.work_directory): entry for entry in result.output_directories}
+    found = {path: given[path] for path in action.outputs if path in given}
+    absent = [path for path in action.outputs if path not in found]
+    if absent and not result.exit_code:
+        raise _OutputsLost(f"The remote execution server gave no output directory '/{absent[0]}'")
+    return found
 
 
 def _digest(message: "DigestMessage") -> Digest | None:
-    """The digest in a field; None if it was left out."""
-    return Digest(message.hash, message.size_bytes) if message.hash else None
+    """The digest in a field; None if it was left out.
+
+    Raises:
+        RemoteError: It can't be one.
+    """
+    return checked_digest(Digest(message.hash, message.size_bytes)) if message.hash else None
 
 
 @contextmanager

@@ -12,7 +12,15 @@ from .._model.digest import Digest
 from .._model.tree import encode_digest_field
 from .._model.wire import fields, text_field
 from .channel import Channel
-from .errors import NOT_FOUND, OK, Failure, RemoteError, damaged_answer, status_name
+from .errors import (
+    NOT_FOUND,
+    OK,
+    Failure,
+    RemoteError,
+    checked_digest,
+    damaged_answer,
+    status_name,
+)
 from .lookahead import Known, LookAhead
 from .retry import Cancellation
 
@@ -86,7 +94,7 @@ class AssetClient:
         if known is not None:
             return known[0]
         answer = self._ask("FetchBlob", self._fetch_blob, self._question(uris), cancellation)
-        return None if answer is None else _checked(answer.digest)
+        return None if answer is None else checked_digest(answer.digest)
 
     def expect_blobs(self, uris: Iterable[str]) -> None:
         """Tells that each of URIS will be asked for by itself, so that the answers may be here by then."""
@@ -129,7 +137,7 @@ class AssetClient:
         uri = uris[0] if len(uris) == 1 else answer.uri
         if uri not in uris:
             raise RemoteError("The server does not say which of several names it knows", Failure.REFUSED)
-        return uri, _checked(answer.digest)
+        return uri, checked_digest(answer.digest)
 
     def fetch_directory(self, uris: Sequence[str], cancellation: Cancellation) -> Digest | None:
         """The directory that the first known of URIS stands for, None if the server knows none.
@@ -138,7 +146,7 @@ class AssetClient:
             RemoteError: It does not tell.
         """
         answer = self._ask("FetchDirectory", self._fetch_directory, self._question(uris), cancellation)
-        return None if answer is None else _checked(answer.digest)
+        return None if answer is None else checked_digest(answer.digest)
 
     def _ask(self, name: str, method: object, request: bytes, cancellation: Cancellation) -> _Answer | None:
         try:
@@ -235,9 +243,3 @@ def _number(message: bytes, wanted: int) -> int:
 
 def _prefixed(name: str, error: RemoteError) -> RemoteError:
     return RemoteError(f"{name} failed with status {error}", error.failure, status=error.status)
-
-
-def _checked(digest: Digest) -> Digest:
-    if not digest.is_well_formed():
-        raise RemoteError("The server gave a digest that is no SHA-256", Failure.CORRUPT)
-    return digest

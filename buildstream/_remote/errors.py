@@ -4,6 +4,7 @@ from enum import Enum
 from typing import Any
 
 from .._exceptions import BstError
+from .._model.digest import Digest
 from ..exceptions import ErrorDomain
 
 
@@ -67,6 +68,17 @@ def error_from_status(name: str, details: str | None) -> RemoteError:
 def damaged_answer(error: Exception) -> RemoteError:
     """The RemoteError for an answer that can't be decoded, for ERROR; trying again may help."""
     return error_from_status("INTERNAL", f"What came is damaged: {error}")
+
+
+def checked_digest(digest: Digest) -> Digest:
+    """DIGEST, which a server gave.
+
+    Raises:
+        RemoteError: It can't be one.
+    """
+    if not digest.is_well_formed():
+        raise RemoteError("The server gave a digest that is no SHA-256", Failure.CORRUPT)
+    return digest
 
 
 _STATUS_NAMES = (

@@ -40,12 +40,16 @@ class Action:
         message: Encoded `Action`.
         command: Encoded `Command`.
         input_root: The tree that becomes `/`.
+        work_directory: Absolute sandbox path that paths of a result are relative to.
+        outputs: Sandbox paths, relative to the root, of the directories that a result has to give.
     """
 
     digest: Digest
     message: bytes
     command: bytes
     input_root: Digest
+    work_directory: str
+    outputs: tuple[str, ...]
 
 
 def make_action(command: ActionCommand, input_root: Digest) -> Action:
@@ -74,7 +78,14 @@ def make_action(command: ActionCommand, input_root: Digest) -> Action:
         input_root_digest=reapi.Digest(hash=input_root.hash, size_bytes=input_root.size),
         platform=platform,
     ).SerializeToString(deterministic=True)
-    return Action(digest_from_bytes(message), message, encoded, input_root)
+    return Action(
+        digest_from_bytes(message),
+        message,
+        encoded,
+        input_root,
+        command.work_directory,
+        tuple(output_path(path, command.work_directory) for path in command.outputs),
+    )
 
 
 def platform_properties(

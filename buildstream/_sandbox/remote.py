@@ -10,7 +10,7 @@ from .._store.cas import Cas
 from .._store.cas_directory import CasDirectory
 from ..sandbox import _SandboxFlags
 from ..sandbox.sandbox import ActivityReporter
-from .action import Action, ActionCommand, make_action, output_path, platform_properties
+from .action import Action, ActionCommand, make_action, platform_properties
 from .environment import SandboxConfiguration
 from .tree import TreeSandbox
 
@@ -21,7 +21,8 @@ class ActionOutcome:
 
     Attributes:
         exit_code: Of the command.
-        outputs: Trees, which are in the store, by the paths of directories as the cluster gives them.
+        outputs: Trees, which are in the store, by sandbox paths relative to the root: of all outputs of the
+            action, unless the command has failed.
     """
 
     exit_code: int
@@ -87,7 +88,7 @@ class RemoteSandbox(TreeSandbox):
         )
         services.check()
         for path, tree in outcome.outputs.items():
-            self._virtual._attach_pending(output_path(path, cwd), partial(Digest, *tree))
+            self._virtual._attach_pending(path, partial(Digest, *tree))
         return outcome.exit_code
 
     def _input_root(self, *, is_read_only: bool) -> Digest:

@@ -171,6 +171,16 @@ def test_known_result_without_its_outputs_is_of_no_use(cluster: Cluster) -> None
     assert lost in server.blobs
 
 
+def test_known_result_that_lacks_outputs_is_of_no_use(cluster: Cluster) -> None:
+    cluster.build()
+    for result in cluster.server.results.values():
+        del result.output_directories[:]
+    cluster.forget()
+    cluster.build()
+    assert cluster.calls() == ["GetActionResult", "Execute"]
+    assert "usr/share/object.o" in cluster.space.bst("artifact", "list-contents", "hello.bst").stdout
+
+
 def test_without_an_action_cache_nobody_asks_one(cluster: Cluster) -> None:
     cluster.configure(("execution", "storage"))
     cluster.build()
@@ -396,6 +406,17 @@ def lose_directories(server: ExecutionServer, result: Any) -> None:
         server.blobs.pop(output.root_directory_digest.hash, None)
 
 
+def move_outputs(server: ExecutionServer, result: Any) -> None:
+    """The trees are given, but of directories that nobody has asked for."""
+    for output in result.output_directories:
+        output.path = f"elsewhere/{output.path}"
+
+
+def give_bad_digests(server: ExecutionServer, result: Any) -> None:
+    for output in result.output_directories:
+        output.root_directory_digest.size_bytes = -1
+
+
 def forget_inputs(server: ExecutionServer) -> None:
     """Whatever is sent is gone when it is needed."""
 
@@ -453,6 +474,15 @@ _FAULTS: dict[str, tuple[Callable[[ExecutionServer], None], str]] = {
         "INTERNAL: oops",
     ),
     "no-digest": (result_with(forget_digests), "Output directory structure had no digest attached."),
+    "no-outputs": (
+        result_with(lambda server, result: result.ClearField("output_directories")),
+        "The remote execution server gave no output directory '/buildstream/test/hello.bst'",
+    ),
+    "other-outputs": (
+        result_with(move_outputs),
+        "The remote execution server gave no output directory '/buildstream/test/hello.bst'",
+    ),
+    "bad-digests": (result_with(give_bad_digests), "The server gave a digest that is no SHA-256"),
     "malformed-tree": (result_with(break_tree), "Output directory '.' is no tree"),
     "output-files": (
         result_with(add_output_file),
