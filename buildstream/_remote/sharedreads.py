@@ -4,7 +4,7 @@ A directory of a tree or the metadata of an artifact is some hundred bytes: aske
 transfer alone, a call is mostly overhead and waiting.  Here, whoever wants blobs puts them into one
 queue.  As long as there is something in it and not too many calls are under way, a thread that
 waits for its blobs takes the next batch out of it, whoever wanted that, reads it and stores it.
-There are no threads beside those of the transfers.
+Only a transfer of very many blobs brings threads of its own, as it may be the only one.
 """
 
 import threading
@@ -25,6 +25,8 @@ from .retry import Cancellation
 from .tally import Tally
 
 _WIDTH = 6  # calls at a time, of all transfers together
+_HELPERS = 2  # threads beside that of a transfer
+_BLOBS_OF_A_HELPER = 2000  # for which one is worth it
 _TELL_S = 1.0  # how often a transfer that waits looks whether it is time for a report
 
 
@@ -112,6 +114,7 @@ class SharedReads:
             tally.expect(sum(digest.size for digest in absent))
             transfer = self._enter(absent, wanted, tally)
         cancellation.add(transfer)
+        helpers = self._start_helpers(transfer, cancellation)
         try:
             while self._work_or_wait(transfer, cancellation):
                 cancellation.check()
@@ -119,10 +122,35 @@ class SharedReads:
                 tally.tell()
         finally:
             cancellation.remove(transfer)
+            for helper in helpers:
+                helper.join()
             self._withdraw(transfer)
             transfer.tell()
             self._cas.note_stored(transfer.stored_bytes)
         return absent, transfer.lacking
+
+    def _start_helpers(self, transfer: _Transfer, cancellation: Cancellation) -> list[threading.Thread]:
+        """Threads that read batches too, if TRANSFER waits for very many blobs."""
+
+        def work() -> None:
+            while batch := self._next_batch(transfer, cancellation):
+                self._read(batch, cancellation)
+
+        helpers = [
+            threading.Thread(target=work, name="transfer", daemon=True)
+            for _ in range(min(_HELPERS, transfer.left // _BLOBS_OF_A_HELPER))
+        ]
+        for helper in helpers:
+            helper.start()
+        return helpers
+
+    def _next_batch(self, transfer: _Transfer, cancellation: Cancellation) -> list[Digest]:
+        """A batch for a helper of TRANSFER, counted as a call; nothing if there is no more to help with."""
+        with self._lock:
+            is_over = transfer.error is not None or not transfer.left or cancellation.event.is_set()
+            batch = [] if is_over or self._calls >= _WIDTH else self._take()
+            self._calls += bool(batch)
+        return batch
 
     @contextmanager
     def _looks(self) -> Iterator[None]:

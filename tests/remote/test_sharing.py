@@ -262,3 +262,34 @@ def test_many_blobs_come_as_few_do(server: CacheServer, remote: Remote, cas: Cas
     assert not cas.contains(wrong)
     assert os.access(cas.object_path(executable, executable=True), os.X_OK)
     cas.close()
+
+
+def test_very_many_blobs_are_asked_for_several_batches_at_a_time(
+    server: CacheServer, remote: Remote, cas: Cas
+) -> None:
+    digests = add(server, 6000)
+    both = threading.Barrier(2)
+
+    def meet(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "BatchReadBlobs" and not both.broken and len(server.requests[name]) <= 2:
+            both.wait(LIMIT_S)
+
+    server.fault = meet
+    assert not transfer(remote, cas).fetch_blobs(dict.fromkeys(digests, False))
+    assert sorted(read_digests(server)) == sorted(digest.hash for digest in digests)
+    assert not cas.absent(digests)
+    cas.close()
+
+
+def test_helpers_end_with_a_transfer_that_fails(server: CacheServer, remote: Remote, cas: Cas) -> None:
+    digests = add(server, 6000)
+
+    def refuse(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "BatchReadBlobs":
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "of the test")
+
+    server.fault = refuse
+    with pytest.raises(RemoteError, match="of the test"):
+        transfer(remote, cas).fetch_blobs(dict.fromkeys(digests, False))
+    assert [thread for thread in threading.enumerate() if thread.name == "transfer"] == []
+    cas.close()
