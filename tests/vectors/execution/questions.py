@@ -54,13 +54,14 @@ class Question:
 def write_artifacts(directory: Path) -> None:
     """The project of the artifact vectors."""
     write_project(directory)
-    _write_base(directory)
+    _write_base(directory / "files" / "base")
 
 
 def write_execution(directory: Path) -> None:
     """The project of this folder."""
     shutil.copytree(HERE / "project", directory, dirs_exist_ok=True)
-    _write_base(directory)
+    _write_base(directory / "files" / "base")
+    _write_base(directory / "sub" / "base")
 
 
 def make_tools(directory: Path) -> dict[str, Path]:
@@ -74,8 +75,7 @@ def make_tools(directory: Path) -> dict[str, Path]:
     return tools
 
 
-def _write_base(directory: Path) -> None:
-    base = directory / "files" / "base"
+def _write_base(base: Path) -> None:
     for name in _PLACES:
         (base / name).mkdir(parents=True)
         (base / name / "placeholder").write_text(f"the {name} of the machine that runs actions\n")
