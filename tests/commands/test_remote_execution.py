@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -216,6 +217,22 @@ def test_storage_may_be_that_of_the_cache(cluster: Cluster) -> None:
     assert cluster.calls() == ["Execute"]
     cluster.space.bst("artifact", "checkout", "hello.bst", "--deps", "none", "--directory", "out")
     assert cluster.space.read("out/usr/share/object.o") == "object\n"
+
+
+def test_cluster_of_one_project(cluster: Cluster) -> None:
+    url = f"http://{cluster.address}"
+    services = f'{{execution-service: {{url: "{url}"}}, storage-service: {{url: "{url}"}}}}'
+    cluster.space.configure(f"projects:\n  other:\n    remote-execution: {services}\n")
+    assert "Remote Execution Configuration" not in cluster.build("plain.bst").stderr
+    cluster.space.configure(f"projects:\n  test:\n    remote-execution: {services}\n")
+    assert f"    Execution Service: {url}\n" in cluster.build().stderr
+    assert cluster.calls() == ["Execute"]
+
+
+def test_nobody_is_asked_when_no_command_runs(cluster: Cluster) -> None:
+    cluster.build("data.bst")
+    cluster.space.bst("show", "hello.bst")
+    assert cluster.server.calls == []
 
 
 def test_what_the_storage_has_is_not_sent_again(cluster: Cluster) -> None:
@@ -594,11 +611,23 @@ def test_fault_is_overcome(cluster: Cluster, fault: str) -> None:
     assert "usr/share/object.o" in cluster.space.bst("artifact", "list-contents", "hello.bst").stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interruption_ends_the_operation(faulty_cluster: Cluster, number: signal.Signals) -> None:
+def test_cluster_that_goes_away_is_given_up(faulty_cluster: Cluster) -> None:
+    """Everything but the storage ends while an action is under way."""
     cluster = faulty_cluster
-    cluster.server.quorum = 1000  # that is, for ever
-    process = subprocess.Popen(
+    cluster.server.quorum = 1000
+    with ExitStack() as stack:
+        address = stack.enter_context(running_executions(cluster.server, has_storage=False))
+        cluster.configure(("execution", "storage"), retries=2, addresses={"execution": address})
+        process = start_build(cluster)
+        read_until_running(process)
+        stack.close()
+        _, errors = process.communicate(timeout=_PATIENCE_S)
+    assert process.returncode == 255
+    assert f"Failed contacting remote execution server at http://{address}.UNAVAILABLE" in errors
+
+
+def start_build(cluster: Cluster) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
         [sys.executable, "-m", "buildstream", "--no-interactive", "build", "hello.bst"],
         cwd=cluster.space.project_directory,
         env=cluster.space.environment(),
@@ -607,11 +636,22 @@ def test_interruption_ends_the_operation(faulty_cluster: Cluster, number: signal
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def read_until_running(process: "subprocess.Popen[str]") -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "The remote build is running" in line:
+            return
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interruption_ends_the_operation(faulty_cluster: Cluster, number: signal.Signals) -> None:
+    cluster = faulty_cluster
+    cluster.server.quorum = 1000  # that is, for ever
+    process = start_build(cluster)
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "The remote build is running" in line:
-                break
+        read_until_running(process)
         process.send_signal(number)
         process.communicate(timeout=_PATIENCE_S)
     finally:
@@ -620,6 +660,39 @@ def test_interruption_ends_the_operation(faulty_cluster: Cluster, number: signal
     assert process.returncode == 255
     wait_until(lambda: cluster.server.cancelled == ["operations/1"])
     assert cluster.space.states("hello.bst")["hello.bst"] == "buildable"
+
+
+def test_build_that_takes_too_long_ends_on_the_cluster(faulty_cluster: Cluster) -> None:
+    cluster = faulty_cluster
+    cluster.server.quorum = 1000
+    result = cluster.space.bst("--build-timeout", "3", "build", "hello.bst", expect=255)
+    assert result.task_error is not None
+    assert result.task_error.reason == "timeout"
+    if "The remote build is running" in result.stderr:  # a machine that does much else may not come that far
+        wait_until(lambda: cluster.server.cancelled == ["operations/1"])
+
+
+def test_interruption_ends_an_upload(faulty_cluster: Cluster) -> None:
+    cluster = faulty_cluster
+    is_sending, is_over = threading.Event(), threading.Event()
+
+    def fault(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "BatchUpdateBlobs":
+            is_sending.set()
+            is_over.wait(_PATIENCE_S)
+
+    cluster.server.fault = fault
+    process = start_build(cluster)
+    try:
+        assert is_sending.wait(_PATIENCE_S)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=_PATIENCE_S / 2)  # before the server answers
+    finally:
+        is_over.set()
+        process.kill()
+        process.wait()
+    assert process.returncode == 255
+    assert "Execute" not in cluster.server.calls
 
 
 def test_services_have_to_be_complete(faulty_cluster: Cluster) -> None:

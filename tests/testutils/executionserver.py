@@ -283,10 +283,10 @@ def _fail(response: Any, code: grpc.StatusCode, message: str) -> None:
 @contextmanager
 def running_executions(server: ExecutionServer, *, has_storage: bool = True) -> Iterator[str]:
     """Runs SERVER, with its storage or without; gives host and port."""
-    with running(
-        server, has_assets=False, has_storage=has_storage, add_services=server.add_services
-    ) as address:
-        try:
+    try:
+        with running(
+            server, has_assets=False, has_storage=has_storage, add_services=server.add_services
+        ) as address:
             yield address
-        finally:
-            server.close()
+    finally:
+        server.close()
