@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -157,7 +157,8 @@ class RemoteExecution:
             uploader = Uploader(
                 self._storage.cas, self._cas, cancellation, self._tally(), self._storage.suspects
             )
-            uploader.push([*digests, *directories, *files])
+            with _saying(f"Failed to upload to the storage service {self._storage.url}"):
+                uploader.push([*digests, *directories, *files])
             self._uploaded.update(directories)
 
     def _unknown(self, root: Digest) -> tuple[dict[Digest, None], dict[Digest, None]]:
@@ -215,9 +216,13 @@ class RemoteExecution:
 
     def _fetch_trees(self, downloader: Downloader, outputs: Mapping[str, Digest]) -> None:
         roots = [root for root in dict.fromkeys(outputs.values()) if root != EMPTY_DIGEST]
-        lacking = downloader.fetch_trees(roots, wanted=self._cas.not_elsewhere) if roots else None
+        with self._reading():
+            lacking = downloader.fetch_trees(roots, wanted=self._cas.not_elsewhere) if roots else None
         if lacking:
             self._check(lacking)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return _saying(f"Failed to download from the storage service {self._storage.url}")
 
     def _check(self, lacking: Lacking) -> None:
         """Raises what is to be said of blobs that did not come."""
@@ -251,7 +256,8 @@ class RemoteExecution:
         if digest == EMPTY_DIGEST:
             return b""
         if not self._cas.contains(digest):
-            lacking = downloader.fetch_blobs({digest: False})
+            with self._reading():
+                lacking = downloader.fetch_blobs({digest: False})
             if lacking:
                 self._check(lacking)
         return self._cas.read_bytes(digest)
@@ -262,13 +268,14 @@ class RemoteExecution:
         """Connects to the services, once."""
         if self._execution is not None:
             return
-        with _named("storage service", self._storage.url):
+        with _saying(f"Failed to initialize the remote storage service {self._storage.url}"):
             self._storage.open(cancellation)
         if self._action_cache_spec is not None:
-            with _named("action cache service", self._action_cache_spec.url):
+            url = self._action_cache_spec.url
+            with _saying(f"Failed to initialize the remote action cache service {url}"):
                 self._action_cache = ActionCacheClient(self._channel(self._action_cache_spec))
         spec = self._execution_spec
-        with _named("execution service", spec.url):
+        with _saying(f"Failed to initialize the remote execution service {spec.url}"):
             self._execution = ExecutionClient(self._channel(spec), spec.url)
 
     def _channel(self, spec: RemoteSpec) -> Channel:
@@ -322,11 +329,11 @@ def _turn(lock: threading.Lock, cancellation: Cancellation) -> Iterator[None]:
 
 
 @contextmanager
-def _named(service: str, url: str) -> Iterator[None]:
-    """Says in errors of the block which service it is about."""
+def _saying(what: str) -> Iterator[None]:
+    """Puts WHAT before the errors of services in the block."""
     try:
         yield
     except RemoteError as error:
         raise RemoteError(
-            f"Failed to initialize the remote {service} {url}: {error}", error.failure, status=error.status
+            f"{what}: {error}", error.failure, status=error.status, detail=error.detail
         ) from error

@@ -1,10 +1,12 @@
 """A small project that most tests of commands are about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.testutils.cluster import Cluster
 from tests.testutils.space import TestSpace
 
 HELLO = """\
@@ -86,3 +88,10 @@ def built(tmp_path_factory: pytest.TempPathFactory, shell_base: Callable[[], Pat
         expect=255,
     )
     return space
+
+
+@pytest.fixture
+def cluster(project: TestSpace) -> Iterator[Cluster]:
+    """The project, nothing built, and a cluster that builds it."""
+    with ExitStack() as stack:
+        yield Cluster(project, stack)
