@@ -206,7 +206,7 @@ def test_elements_are_built_at_once(cluster: Cluster) -> None:
             "kind: manual\nbuild-depends: [base.bst]\n"
             f"config:\n  install-commands: ['mkdir -p %{{install-root}}/{name}']\n",
         )
-    cluster.build("one.bst", "two.bst")
+    space.bst("--build-timeout", "300", "build", "one.bst", "two.bst")
     assert len(cluster.server.executed) == 2
 
 

@@ -205,6 +205,23 @@ def test_fault_is_overcome(cluster: Cluster, fault: str) -> None:
     assert "usr/share/object.o" in cluster.space.bst("artifact", "list-contents", "hello.bst").stdout
 
 
+def test_storage_may_forget_what_was_sent_for_an_earlier_build(cluster: Cluster) -> None:
+    """The base, which is known to be there from the first element, is sent once more for the second one."""
+    cluster.space.element("last.bst", "kind: manual\nbuild-depends: [base.bst, hello.bst]\n")
+    server = cluster.server
+
+    def fault(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "Execute" and server.calls.count(name) == 2:
+            server.blobs.clear()
+
+    server.fault = fault
+    cluster.configure(("execution", "storage"))
+    cluster.build("last.bst")
+    # hello.bst, integration, that again, last.bst
+    assert cluster.calls() == ["Execute"] * 4
+    assert cluster.space.states("last.bst")["last.bst"] == "cached"
+
+
 def test_cluster_that_goes_away_is_given_up(faulty_cluster: Cluster) -> None:
     """Everything but the storage ends while an action is under way."""
     cluster = faulty_cluster

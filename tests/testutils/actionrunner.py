@@ -70,8 +70,9 @@ class ActionRunner:
             result = self._execute(command, writable)
             self._store_outputs(command, result)
         finally:
-            _make_removable(self._root)
-            shutil.rmtree(self._root, ignore_errors=True)
+            if os.path.isdir(self._root):
+                _make_removable(self._root)
+                shutil.rmtree(self._root)
         return result
 
     def cancel(self) -> None:
@@ -100,7 +101,8 @@ class ActionRunner:
         if was_read_only and not is_read_only:
             writable.add(inside)
         path = self._root + inside
-        os.mkdir(path, 0o755)
+        os.mkdir(path)
+        os.chmod(path, 0o755)
         for file in directory.files:
             target = f"{path}/{file.name}"
             with open(target, "wb") as stream:

@@ -233,6 +233,8 @@ class ExecutionServer(
             _fail(response, grpc.StatusCode.CANCELLED, "cancelled")
         except MissingInput as error:
             _fail(response, grpc.StatusCode.FAILED_PRECONDITION, f"missing input: {error}")
+        except Exception as error:  # noqa: BLE001 - otherwise the client would wait for ever
+            _fail(response, grpc.StatusCode.INTERNAL, f"the test server fails: {error!r}")
         operation = operations_pb2.Operation(done=True)
         operation.response.Pack(response)
         self.change_operation(operation)
