@@ -233,6 +233,7 @@ class ArtifactExchange:
             )
 
         with exchange(self._surroundings, remotes, subject.what, subject.label) as operation:
+            operation.expect(uris[:1])
             message = self._cas.add_bytes(data)
             failed = operation.upload(
                 Content((message, *artifact.metadata), tuple(trees), artifact.optional_trees),
@@ -242,7 +243,7 @@ class ArtifactExchange:
             is_new = operation.publish(
                 message,
                 failed,
-                lambda remote: remote.assets.fetch_blob(uris, operation.cancellation),
+                lambda remote: remote.assets.fetch_blob(uris[:1], operation.cancellation),
                 tell,
             )
         if operation.errors:
