@@ -208,6 +208,11 @@ class ArtifactExchange:
 
     # pushing
 
+    def expect_push(self, remotes: CacheRemotes, ref: str) -> None:
+        """Tells that the artifact called REF is going to be pushed."""
+        for remote in remotes.push_indexes:
+            remote.assets.expect_blobs([_URI_PREFIX + ref])
+
     def push(self, remotes: CacheRemotes, subject: ArtifactSubject, artifact: ArtifactView) -> bool:
         """Uploads ARTIFACT to all remotes that take it; gives whether one of them did not have it.
 

@@ -6,11 +6,15 @@ from .._exceptions import ArtifactError
 from .._load.elementhost import artifact_name
 from .._load.resolved import ResolvedElement
 from .._messenger import Messenger
+from .._model.digest import Digest, digest_from_bytes
 from .._model.message import MessageType
+from .._model.tree import encode_digest_field
 from .._plan.artifactview import ArtifactView
 from .._plan.record import UNKNOWN_KEY, ElementRecord
+from .._remote.remote import Remote
 from .artifactexchange import ArtifactExchange, ArtifactSubject
 from .artifacts import ArtifactCache
+from .exchange import look_ahead
 from .remotecaches import RemoteCaches
 
 
@@ -121,11 +125,27 @@ class ArtifactSharing:
 
     def look_ahead(self, records: Iterable[ElementRecord]) -> None:
         """Looks through the artifacts of RECORDS, which are going to be queried and pushed, all together."""
-        names = [artifact_name(r.element, r.keys.strict) for r in records if r.keys.strict is not None]
-        artifacts = map(self.artifacts.load, names)
-        self.artifacts.cas.many.walk_ahead(
-            [artifact.files for artifact in artifacts if artifact is not None and artifact.files is not None]
-        )
+        trees: list[Digest] = []
+        single: list[Digest] = []
+        storages: list[Remote] = []
+        for record in records:
+            strict = record.keys.strict
+            name = "" if strict is None else artifact_name(record.element, strict)
+            data = self.artifacts.records.read(name) if name else None
+            artifact = self.artifacts.decode(data) if data is not None else None
+            if data is None or artifact is None:
+                continue
+            single += (digest_from_bytes(data), *artifact.metadata)
+            trees += [] if artifact.files is None else [artifact.files]
+            remotes = self.remotes.artifacts_of(record.element)
+            storages += remotes.push_storages
+            self._exchange.expect_push(remotes, artifact_name(record.element, artifact.strong_key))
+        many = self.artifacts.cas.many
+        many.walk_ahead(trees)
+        fields = list(many.walked())
+        if fields:
+            fields += map(encode_digest_field, single)
+            look_ahead(self.remotes.effects, storages, fields)
 
     def push(self, record: ElementRecord) -> bool:
         """Pushes the artifact of RECORD, which is cached; gives whether some remote did not have it.

@@ -1,7 +1,7 @@
 """What exchanging an artifact and exchanging a source have in common: names, content, remotes that fail."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import field
 from itertools import chain
 from typing import TypeVar
@@ -233,6 +233,18 @@ class Exchange:
             is_new = True
             self.report.send(MessageType.INFO, f"Pushed {self.what} -> {remote.url}")
         return is_new
+
+
+def look_ahead(effects: Effects, storages: Iterable[Remote], fields: Sequence[Field]) -> None:
+    """Asks STORAGES at once which of FIELDS they lack, as all of these are going to be pushed.
+
+    Who does not tell is asked again when it is needed, which has a reason for everything.
+    """
+    cancellation = Cancellation()
+    with effects.supervise(cancellation):
+        for remote in dict.fromkeys(storages):
+            with suppress(RemoteError):
+                remote.cas.look_ahead(fields, cancellation)
 
 
 def give(uploader: Uploader, remote: Remote, fields: list[Field] | None, blobs: Sequence[Digest]) -> None:

@@ -1,6 +1,6 @@
 """Sources between the local cache and remote ones (keys specification 2.8)."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from .._load.resolved import ResolvedElement
 from .._messenger import Messenger
@@ -11,7 +11,7 @@ from .._remote.errors import Failure, RemoteError
 from .._remote.remote import CacheRemotes, Remote
 from .._remote.sharedreads import Lacking
 from .._store.cas import Cas
-from .exchange import Content, Surroundings, exchange
+from .exchange import Content, Surroundings, exchange, look_ahead
 from .remotecaches import RemoteCaches
 from .sourcemessage import files_of_message, message_of_files
 
@@ -110,6 +110,13 @@ class SourceSharing:
         return downloader.fetch_trees([root], wanted=self._cas.not_elsewhere) or root
 
     # pushing
+
+    def look_ahead(self, elements: Iterable[ResolvedElement]) -> None:
+        """Asks at once what remotes lack of the sources of ELEMENTS; after `SourceCache.look_ahead`."""
+        fields = list(self._cas.many.walked())
+        if fields:
+            storages = [remote for element in elements for remote in self._caches(element).push_storages]
+            look_ahead(self._remotes.effects, storages, fields)
 
     def push_combined(
         self, element: ResolvedElement, key: str, files: Digest, given: Collection[Digest] = ()

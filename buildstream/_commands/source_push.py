@@ -23,6 +23,7 @@ def push(app: App, *, elements: Sequence[str], excepted: Sequence[str], deps: st
         app.connect(loaded.projects, sources=True)
         app.cas.verify_on_use()  # what is sent is read
         app.sources.look_ahead(map(loaded.pipeline.record, selected))
+        app.source_sharing.look_ahead(selected)
         query_sources(app, loaded, selected)
         if not any(map(app.source_sharing.can_push, selected)):
             raise StreamError(

@@ -5,6 +5,8 @@ handed on unverified but for its size, and verified by whoever stores it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .._model.digest import Digest
@@ -16,6 +18,8 @@ from .capabilities import StorageCapabilities
 from .channel import Channel
 from .compression import WORTH_COMPRESSING_BYTES, decompressed
 from .errors import NOT_FOUND, OK, Failure, RemoteError, damaged_answer, error_from_status, status_name
+from .missingahead import MOST_FIELDS, MissingAhead
+from .parallel import run_parts
 from .retry import Cancellation
 from .streams import StreamClient
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from .._protos.build.bazel.remote.execution.v2.remote_execution_pb2 import Digest as DigestMessage
 
 _DIGESTS_PER_REQUEST = 10_000  # some 80 bytes each
+_LOOK_AHEAD_WIDTH = 4  # calls at a time
 _OVERHEAD_BYTES = 100  # of a blob in a batch: digest, status, framing
 _ALREADY_EXISTS = 6
 _ZSTD = 1  # of the compressors
@@ -61,6 +66,7 @@ class CasClient:
         is_compressing = not channel.is_local if compresses is None else compresses
         self._reads_zstd = is_compressing and capabilities.reads_zstd
         self._updates_zstd = is_compressing and capabilities.updates_zstd
+        self.ahead = MissingAhead(channel.effects.now_s)
         self.streams = StreamClient(channel, compresses=is_compressing and capabilities.streams_zstd)
 
     @property
@@ -92,16 +98,36 @@ class CasClient:
 
     def find_missing_fields(self, asked: Sequence[Field], cancellation: Cancellation) -> list[Field]:
         """As `find_missing`, for different encoded digests; in their order."""
-        missing: set[Field] = set()
-        for start in range(0, len(asked), _DIGESTS_PER_REQUEST):
-            request = self.prefix + b"".join(asked[start : start + _DIGESTS_PER_REQUEST])
-            answer = self.channel.call(self._find_missing, request, cancellation)
-            try:
-                # field and digests are encoded as in the request
-                missing.update(split_fields(answer))
-            except ValueError:  # in another way that is right
-                missing.update(self._missing_in(answer))
+        known, unknown = self.ahead.split(asked)
+        missing = set(known)
+        for start in range(0, len(unknown), _DIGESTS_PER_REQUEST):
+            missing.update(self._ask(unknown[start : start + _DIGESTS_PER_REQUEST], cancellation))
         return [field for field in asked if field in missing]
+
+    def look_ahead(self, fields: Iterable[Field], cancellation: Cancellation) -> None:
+        """Finds out at once what is soon to be asked about FIELDS, encoded digests, or as many as are kept.
+
+        Raises:
+            RemoteError: The server does not tell.
+        """
+        asked = list(islice(dict.fromkeys(fields), MOST_FIELDS))
+
+        def ask(part: Sequence[Field]) -> None:
+            self.ahead.note(part, self._ask(part, cancellation))
+
+        parts = [
+            partial(ask, asked[start : start + _DIGESTS_PER_REQUEST])
+            for start in range(0, len(asked), _DIGESTS_PER_REQUEST)
+        ]
+        run_parts(parts, _LOOK_AHEAD_WIDTH, cancellation)
+
+    def _ask(self, asked: Sequence[Field], cancellation: Cancellation) -> Iterable[Field]:
+        """Those of ASKED that the server lacks; one call."""
+        answer = self.channel.call(self._find_missing, self.prefix + b"".join(asked), cancellation)
+        try:
+            return split_fields(answer)  # field and digests are encoded as in the request
+        except ValueError:  # in another way that is right
+            return self._missing_in(answer)
 
     def _missing_in(self, message: bytes) -> list[Field]:
         response = self._decoded(self._protos.FindMissingBlobsResponse, message)

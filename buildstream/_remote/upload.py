@@ -74,6 +74,7 @@ class Uploader:
         parts = [lambda digest=digest: self._stream(digest) for digest in large]
         parts += [lambda batch=batch: self._batch(batch) for batch in batches(small, limit)]
         run_parts(parts, _WIDTH, self._cancellation)
+        self._client.ahead.note_given(map(encode_digest_field, wanted))
         return wanted
 
     def push_fields(self, asked: Sequence[Field]) -> int:
@@ -97,6 +98,7 @@ class Uploader:
         parts = [partial(self._stream, digest) for digest in large]
         parts += [partial(self._batch_of_fields, *batch) for batch in field_batches(sizes, limit)]
         run_parts(parts, _WIDTH, self._cancellation)
+        self._client.ahead.note_given(wanted)
         return len(wanted)
 
     def _batch_of_fields(self, batch: Sequence[Field], size_bytes: int) -> None:

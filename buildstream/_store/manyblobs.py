@@ -1,6 +1,6 @@
 """What other processes do for a store: whole trees and large messages, no step for each blob here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .._model.digest import Digest
@@ -88,6 +88,11 @@ class ManyBlobs:
                         self._trees.note_names(root)
         finally:
             threads.shutdown(cancel_futures=True)  # after an interrupt not all that is left is waited for
+
+    def walked(self) -> "Iterator[Field]":
+        """The encoded digests of what `walk_ahead` has found, and nobody has asked for yet."""
+        for fields in list(self._walked.values()):
+            yield from fields
 
     def keep(
         self, message: bytes, wanted: bytes, size_bytes: int, count: int, *, executable: bool

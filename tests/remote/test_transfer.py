@@ -6,9 +6,16 @@ from pathlib import Path
 import grpc
 import pytest
 
+from buildstream._act.exchange import look_ahead
 from buildstream._exceptions import CASError
 from buildstream._model.digest import Digest, digest_from_bytes
-from buildstream._model.tree import DirectoryEntry, FileEntry, TreeDirectory, encode_directory
+from buildstream._model.tree import (
+    DirectoryEntry,
+    FileEntry,
+    TreeDirectory,
+    encode_digest_field,
+    encode_directory,
+)
 from buildstream._remote.download import Downloader
 from buildstream._remote.errors import Failure, RemoteError
 from buildstream._remote.remote import Remote
@@ -16,6 +23,7 @@ from buildstream._remote.retry import Cancellation
 from buildstream._remote.tally import Tally
 from buildstream._remote.upload import Uploader, tree_blobs
 from buildstream._store.cas import Cas
+from tests.remote.conftest import Waits
 from tests.testutils.cacheserver import CacheServer
 from tests.testutils.largeobjects import KNOWN_BYTES, flip_silently
 
@@ -261,3 +269,53 @@ def test_a_server_finds_what_a_disk_has_lost_without_telling(
         uploader(remote, cas, tally).push([digest])
     assert caught.value.reason == "corrupt-blob"
     assert digest.hash not in server.blobs
+
+
+def asked(server: CacheServer) -> list[int]:
+    """About how many blobs each question was."""
+    return [len(request.blob_digests) for request in server.requests.get("FindMissingBlobs", [])]
+
+
+def test_what_was_asked_ahead_is_not_asked_again(
+    server: CacheServer, remote: Remote, elsewhere: Cas, tally: Tally, waits: Waits
+) -> None:
+    there = add(server, b"there")
+    lacking = [elsewhere.add_bytes(b"%d" % number) for number in range(30)]
+    remote.cas.look_ahead(map(encode_digest_field, [there, *lacking]), Cancellation())
+    assert asked(server) == [31]
+    push = uploader(remote, elsewhere, tally).push
+    assert push([there, *lacking[:20]]) == lacking[:20]
+    assert push([there, *lacking[:20]]) == []  # it has got them
+    assert asked(server) == [31]
+    other = elsewhere.add_bytes(b"other")
+    assert push([lacking[20], other]) == [lacking[20], other]
+    assert asked(server) == [31, 1]
+    waits.now_s += 601  # it may have forgotten some since
+    assert push([lacking[0], lacking[29]]) == [lacking[29]]
+    assert asked(server) == [31, 1, 2]
+    assert all(digest.hash in server.blobs for digest in (*lacking[:21], lacking[29], other))
+
+
+def test_answers_ahead_are_for_encoded_digests_too(
+    server: CacheServer, remote: Remote, elsewhere: Cas, tally: Tally
+) -> None:
+    fields = [encode_digest_field(elsewhere.add_bytes(b"%d" % number)) for number in range(5)]
+    remote.cas.look_ahead(fields, Cancellation())
+    assert uploader(remote, elsewhere, tally).push_fields(fields) == 5
+    assert uploader(remote, elsewhere, tally).push_fields(fields) == 0
+    assert asked(server) == [5]
+    assert len(server.blobs) == 5
+
+
+def test_an_answer_that_fails_ahead_is_asked_for_when_it_is_needed(
+    server: CacheServer, remote: Remote, elsewhere: Cas, tally: Tally
+) -> None:
+    digest = elsewhere.add_bytes(b"blob")
+
+    def refuse(name: str, request: object, context: grpc.ServicerContext) -> None:
+        if name == "FindMissingBlobs" and len(server.requests[name]) == 1:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "not yet")
+
+    server.fault = refuse
+    look_ahead(remote.effects, [remote, remote], [encode_digest_field(digest)])
+    assert uploader(remote, elsewhere, tally).push([digest]) == [digest]
