@@ -205,6 +205,14 @@ def test_fault_is_overcome(cluster: Cluster, fault: str) -> None:
     assert "usr/share/object.o" in cluster.space.bst("artifact", "list-contents", "hello.bst").stdout
 
 
+def test_stream_that_breaks_is_no_call_that_fails(cluster: Cluster) -> None:
+    """It is taken up again also where calls are not to be retried."""
+    cluster.configure(("execution", "storage"), retries=0)
+    cut(1, StatusCode.UNAVAILABLE)(cluster.server)
+    cluster.build()
+    assert cluster.calls() == ["Execute", "WaitExecution"]
+
+
 def test_storage_may_forget_what_was_sent_for_an_earlier_build(cluster: Cluster) -> None:
     """The base, which is known to be there from the first element, is sent once more for the second one."""
     cluster.space.element("last.bst", "kind: manual\nbuild-depends: [base.bst, hello.bst]\n")
