@@ -4,6 +4,7 @@ import hashlib
 import os
 import posixpath
 import shutil
+import signal
 import stat
 import subprocess
 import threading
@@ -79,8 +80,9 @@ class ActionRunner:
         """Kills what runs."""
         with self._lock:
             self._is_cancelled = True
-            if self._process is not None:
-                self._process.kill()
+            # all of the group: what bubblewrap has just forked does not know yet that it is to end with it
+            if self._process is not None and self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _content(self, digest: Any) -> bytes:
         if not digest.size_bytes:
