@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from .._remotespec import RemoteSpec
 from .._version import __version__
 from .credentials import AccessToken, channel_credentials, is_local, target_from_url
-from .errors import Failure, RemoteError, error_from_call
+from .errors import Failure, RemoteError, error_from_call, some_message
 from .retry import Cancellation, Effects, RetryPolicy, nobody_listens, policy_from_connection
 from .stallwatch import StallWatch, WatchedStream
 
@@ -85,7 +85,7 @@ class Channel:
         # a blocking call costs a quarter less than a future, but can be ended only with its channel
         cancellation.add(self)
         try:
-            return method(request, timeout=self.policy.timeout_s, metadata=self.metadata())
+            return some_message(method(request, timeout=self.policy.timeout_s, metadata=self.metadata()))
         except self._grpc.RpcError as error:
             cancellation.check()
             raise error_from_call(error) from error
@@ -116,7 +116,7 @@ class Channel:
             RemoteError: The call failed.
         """
         try:
-            return call.result()
+            return some_message(call.result())
         except (self._grpc.RpcError, self._grpc.FutureCancelledError) as error:
             raise error_from_call(error) from error
 

@@ -81,6 +81,17 @@ def checked_digest(digest: Digest) -> Digest:
     return digest
 
 
+def some_message(answer: Any) -> Any:
+    """ANSWER, which the library gives to a call that has succeeded.
+
+    Raises:
+        RemoteError: There is none: bytes that were damaged on their way may have been the end of a call.
+    """
+    if answer is None:
+        raise damaged_answer(ValueError("no message"))
+    return answer
+
+
 _STATUS_NAMES = (
     "OK",
     "CANCELLED",

@@ -12,7 +12,7 @@ from .._model.wire import fields, integer_field, text_field, varint
 from .._store.blobmessages import field_at
 from .channel import Channel
 from .compression import Decompressor
-from .errors import Failure, RemoteError, damaged_answer
+from .errors import Failure, RemoteError, damaged_answer, some_message
 from .retry import Cancellation
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ class StreamClient:
             call = self._write.future(chunks(offset), metadata=self._channel.metadata())
             try:
                 with self._channel.streaming(call, lambda: sent, cancellation):
-                    answer = call.result()
+                    answer = some_message(call.result())
             except RemoteError as error:
                 if check.is_wrong:
                     raise DamagedError from error
