@@ -96,10 +96,13 @@ class ArtifactExchange:
         """
         uri = _URI_PREFIX + subject.ref
 
-        def fetch(remote: Remote, downloader: Downloader) -> ArtifactView | Lacking:
-            assert digest is not None, "only what is known is fetched"
+        first: Digest | None = None  # what the first index that knows the name has said
+
+        def fetch(digest: Digest, remote: Remote, downloader: Downloader) -> ArtifactView | Lacking:
+            nonlocal first
+            first = first or digest
             fetched = None
-            if remote is remotes.storages[0] and self._cas.elsewhere is None:
+            if digest is first and remote is remotes.storages[0] and self._cas.elsewhere is None:
                 fetched = self._groups.take(
                     remote,
                     subject.ref,
@@ -124,10 +127,11 @@ class ArtifactExchange:
             self._groups.forget(subject.ref)
             return None
         with exchange(self._surroundings, remotes, subject.what, subject.label) as operation:
-            digest = operation.look_up(lambda remote: remote.assets.fetch_blob([uri], operation.cancellation))
-            if digest is None:
+            artifact = operation.obtain(
+                lambda remote: remote.assets.fetch_blob([uri], operation.cancellation), fetch
+            )
+            if first is None:
                 self._groups.forget(subject.ref)
-            artifact = None if digest is None else operation.fetch(fetch)
         if artifact is None and operation.errors:
             raise operation.failure(f"Failed to pull {subject.what}")
         return artifact

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import field
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -112,13 +113,33 @@ class Exchange:
 
     @staticmethod
     def tell_missing(report: TransferReport, remotes: CacheRemotes, what: str) -> None:
-        """Tells what `look_up` does where it is known already that no index knows the name."""
+        """Tells what `obtain` does where it is known already that no index knows the name."""
         for remote in remotes.indexes:
             report.send(MessageType.STATUS, f"Pulling {what} <- {remote.url}")
             report.send(MessageType.INFO, _missing_text("Remote", remote, what))
 
-    def look_up(self, ask: Callable[[Remote], Digest | None], *, service: str = "Remote") -> Digest | None:
-        """What the first index that knows the name says; None if no index does."""
+    def obtain(
+        self,
+        ask: Callable[[Remote], Digest | None],
+        fetch: Callable[[Digest, Remote, Downloader], _Found | Lacking],
+        *,
+        service: str = "Remote",
+    ) -> _Found | None:
+        """What FETCH gives for what an index knows, with the first storage that has everything of it.
+
+        If no storage has, the next index is asked: it may know something else by the name. None if none does.
+        """
+        tried: set[Digest] = set()
+        for digest in self._answers(ask, service):
+            if digest not in tried:
+                tried.add(digest)
+                found = self._fetch(partial(fetch, digest))
+                if found is not None:
+                    return found
+        return None
+
+    def _answers(self, ask: Callable[[Remote], Digest | None], service: str) -> Iterator[Digest]:
+        """What the indexes that know the name say."""
         for remote in self.remotes.indexes:
             self.report.send(MessageType.STATUS, f"Pulling {self.what} <- {remote.url}")
             try:
@@ -127,15 +148,15 @@ class Exchange:
                 self.note_failure(f"Could not pull from remote {remote.url}", error)
                 continue
             if digest is not None:
-                return digest
-            self.report.send(MessageType.INFO, _missing_text(service, remote, self.what))
-        return None
+                yield digest
+            else:
+                self.report.send(MessageType.INFO, _missing_text(service, remote, self.what))
 
     def downloader(self, remote: Remote, tally: Tally) -> Downloader:
         """A transfer out of the storage REMOTE."""
         return Downloader(remote.cas, self.cas, self.cancellation, tally, remote.reads_into(self.cas))
 
-    def fetch(self, fetch: Callable[[Remote, Downloader], _Found | Lacking]) -> _Found | None:
+    def _fetch(self, fetch: Callable[[Remote, Downloader], _Found | Lacking]) -> _Found | None:
         """What FETCH gives with the first storage that has everything; None if no storage has."""
         for remote in self.remotes.storages:
             try:

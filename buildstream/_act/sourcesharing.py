@@ -67,8 +67,7 @@ class SourceSharing:
         if not remotes.can_fetch:
             return None
 
-        def fetch(_: Remote, downloader: Downloader) -> Digest | Lacking:
-            assert digest is not None, "only what is known is fetched"
+        def fetch(digest: Digest, _: Remote, downloader: Downloader) -> Digest | Lacking:
             data = downloader.fetch_message(digest)
             if data is None:
                 return Lacking(missing=[digest])
@@ -80,8 +79,9 @@ class SourceSharing:
         what = f"source {self._messenger.brief(key)}"
         with exchange(self._surroundings, remotes, what, lambda: self._label(element)) as operation:
             uris = [_URI_PREFIX + key]
-            digest = operation.look_up(lambda remote: remote.assets.fetch_blob(uris, operation.cancellation))
-            return None if digest is None else operation.fetch(fetch)
+            return operation.obtain(
+                lambda remote: remote.assets.fetch_blob(uris, operation.cancellation), fetch
+            )
 
     def pull_individual(self, element: ResolvedElement, kind: str, key: str) -> Digest | None:
         """The tree of one source of ELEMENT, in the store now; None if no remote can give it.
@@ -93,18 +93,17 @@ class SourceSharing:
         if not remotes.can_fetch:
             return None
 
-        def fetch(_: Remote, downloader: Downloader) -> Digest | Lacking:
-            assert digest is not None, "only what is known is fetched"
+        def fetch(digest: Digest, _: Remote, downloader: Downloader) -> Digest | Lacking:
             return self._fetch_tree(downloader, digest)
 
         what = f"source {self._messenger.brief(key)}"
         with exchange(self._surroundings, remotes, what, lambda: self._label(element)) as operation:
             uris = [f"{_URI_PREFIX}{kind}/{key}"]
-            digest = operation.look_up(
+            return operation.obtain(
                 lambda remote: remote.assets.fetch_directory(uris, operation.cancellation),
+                fetch,
                 service="Remote source service",
             )
-            return None if digest is None else operation.fetch(fetch)
 
     def _fetch_tree(self, downloader: Downloader, root: Digest) -> Digest | Lacking:
         return downloader.fetch_trees([root], wanted=self._cas.not_elsewhere) or root

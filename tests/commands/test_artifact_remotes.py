@@ -275,6 +275,21 @@ def test_a_remote_that_goes_away_while_artifacts_are_pulled_together_is_named(re
     assert space.states("hello.bst", "plain.bst")["hello.bst"] == "cached"
 
 
+def test_what_an_index_knows_but_nobody_has_is_asked_of_the_next(remotes: Remotes) -> None:
+    """Its storage has forgotten it, or the answer was damaged on its way."""
+    space = remotes.space
+    (first, one), (_, other) = remotes.start(), remotes.start()
+    remotes.use(one, other)
+    space.bst("build", "hello.bst")
+    for name, digest in list(first.blob_names.items()):
+        first.blob_names[name] = type(digest)(hash="0" * 64, size_bytes=digest.size_bytes)
+    remotes.forget()
+    result = space.bst("artifact", "pull", "hello.bst")
+    assert logs(result, f"does not have blob {'0' * 64} cached") == 2  # in either storage
+    assert logs(result, "Pulled artifact") == 1
+    assert space.states("hello.bst")["hello.bst"] == "cached"
+
+
 def test_when_every_remote_fails_the_build_goes_on(remotes: Remotes) -> None:
     """One remote answers nothing, one is not there: everything is built, and each is named once."""
     space = remotes.space
