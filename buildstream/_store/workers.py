@@ -22,6 +22,7 @@ from .workerprogram import command_of
 
 WORTHWHILE = 500  # files; with fewer, starting processes takes longer than they save
 _MOST_PROCESSES = 8
+_CLOSE_S = 5.0  # how long `close` waits for who has borrowed them
 
 # What one request asks for at most: so much that to ask takes no time beside it, so little that all have
 # something to do until the end, and that a process whose parent has died ends soon.
@@ -126,9 +127,13 @@ class Workers:
             self._lock.release()
 
     def close(self) -> None:
-        """Ends them."""
-        with self._lock:
+        """Ends them, also if the thread that has borrowed them was interrupted in the middle of that."""
+        is_ours = self._lock.acquire(timeout=_CLOSE_S)
+        try:
             _end_all(self._workers)
+        finally:
+            if is_ours:
+                self._lock.release()
 
     def _start(self) -> None:
         count = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
@@ -205,9 +210,10 @@ class Group:
                 done(None)
             return
         worker = self._idle.pop()
-        worker.ask(self._operation, parts, waiting)
+        # first: if a signal ends this in the middle of the request, the process is of no use any more
         self._busy[worker.answers] = worker
         self._poll.register(worker.answers, select.POLLIN)
+        worker.ask(self._operation, parts, waiting)
 
     def begin(self) -> None:
         """Has them begin with what was submitted, although there is little of it."""
