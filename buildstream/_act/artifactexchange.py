@@ -214,7 +214,8 @@ class ArtifactExchange:
 
     def expect_push(self, remotes: CacheRemotes, ref: str) -> None:
         """Tells that the artifact called REF is going to be pushed."""
-        remotes.expect_pushes([_URI_PREFIX + ref])
+        for remote in remotes.push_indexes:
+            remote.assets.expect_blobs([_URI_PREFIX + ref])
 
     def push(self, remotes: CacheRemotes, subject: ArtifactSubject, artifact: ArtifactView) -> bool:
         """Uploads ARTIFACT to all remotes that take it; gives whether one of them did not have it.
@@ -241,7 +242,7 @@ class ArtifactExchange:
             )
 
         with exchange(self._surroundings, remotes, subject.what, subject.label) as operation:
-            remotes.expect_pushes(uris[:1])
+            operation.expect(uris[:1])
             message = self._cas.add_bytes(data)
             failed = operation.upload(
                 Content((message, *artifact.metadata), tuple(trees), artifact.optional_trees),

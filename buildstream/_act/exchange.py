@@ -187,6 +187,14 @@ class Exchange:
 
     # to remotes
 
+    def expect(self, uris: Sequence[str]) -> None:
+        """Asks the indexes that take names what URIS stand for: the answers come while contents are sent.
+
+        `AssetClient.fetch_blob` of each alone gives them, as `publish` may do.
+        """
+        for remote in self.remotes.push_indexes:
+            remote.assets.expect_blobs(uris)
+
     def upload(self, content: Content, text: str, *, done: str | None) -> list[Remote]:
         """Gives CONTENT to every storage that takes some; returns those that failed.
 

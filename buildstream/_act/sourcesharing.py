@@ -135,7 +135,7 @@ class SourceSharing:
         with exchange(
             self._surroundings, self._caches(element), what, lambda: self._label(element)
         ) as operation:
-            operation.remotes.expect_pushes(uris)
+            operation.expect(uris)
             message = self._cas.add_bytes(message_of_files(files))
             failed = operation.upload(
                 Content((message,), () if files in given else (files,)),

@@ -139,14 +139,6 @@ class CacheRemotes:
     def push_storages(self) -> list[Remote]:
         return [remote for remote in self.storages if remote.spec.push]
 
-    def expect_pushes(self, uris: Sequence[str]) -> None:
-        """Asks the indexes that take names what URIS stand for: the answers come while contents are sent.
-
-        `AssetClient.fetch_blob` of each alone gives them.
-        """
-        for remote in self.push_indexes:
-            remote.assets.expect_blobs(uris)
-
     @property
     def can_fetch(self) -> bool:
         """Whether names and content can be had."""

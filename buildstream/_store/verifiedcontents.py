@@ -50,7 +50,8 @@ class VerifiedContents:
 
         Those that have been changed within this tick of the clock do not count.
         """
-        self.remember_all([name], 0)
+        with suppress(OSError):
+            self._write(name, clock_ns(self._records))
 
     def remember_all(self, names: Sequence[str], changed_ns: int) -> None:
         """As `remember`, for contents of which no object has been changed after CHANGED_NS.
@@ -66,7 +67,10 @@ class VerifiedContents:
                     break
                 time.sleep(_WAIT_S)
             for name in names:
-                replace_record(self._path(name), b"%b\n%d" % (self._head(), now_ns))
+                self._write(name, now_ns)
+
+    def _write(self, name: str, since_ns: int) -> None:
+        replace_record(self._path(name), b"%b\n%d" % (self._head(), since_ns))
 
     def forget(self, name: str) -> None:
         """Has the content read again when it is next needed."""

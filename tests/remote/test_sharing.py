@@ -54,12 +54,6 @@ def together(actions: Sequence[Callable[[], Any]]) -> list[Any]:
         return list(threads.map(run, actions, timeout=LIMIT_S))
 
 
-def refuse_to_read(name: str, request: Any, context: grpc.ServicerContext) -> None:
-    """A fault: no batch of blobs is given."""
-    if name == "BatchReadBlobs":
-        context.abort(grpc.StatusCode.PERMISSION_DENIED, "of the test")
-
-
 def read_digests(server: CacheServer) -> list[str]:
     return [d.hash for request in server.requests.get("BatchReadBlobs", []) for d in request.digests]
 
@@ -125,7 +119,11 @@ def test_each_transfer_learns_what_it_lacks(server: CacheServer, remote: Remote,
 def test_a_failed_call_fails_those_who_want_its_blobs(server: CacheServer, remote: Remote, cas: Cas) -> None:
     digests = add(server, 300)
 
-    server.fault = refuse_to_read
+    def refuse(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "BatchReadBlobs":
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "no")
+
+    server.fault = refuse
     actions = [partial(transfer(remote, cas).fetch_blobs, dict.fromkeys(digests, False)) for _ in range(4)]
     assert all(isinstance(error, RemoteError) for error in together(actions))
     server.fault = lambda *_: None
@@ -286,7 +284,11 @@ def test_very_many_blobs_are_asked_for_several_batches_at_a_time(
 def test_helpers_end_with_a_transfer_that_fails(server: CacheServer, remote: Remote, cas: Cas) -> None:
     digests = add(server, 6000)
 
-    server.fault = refuse_to_read
+    def refuse(name: str, request: Any, context: grpc.ServicerContext) -> None:
+        if name == "BatchReadBlobs":
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "of the test")
+
+    server.fault = refuse
     with pytest.raises(RemoteError, match="of the test"):
         transfer(remote, cas).fetch_blobs(dict.fromkeys(digests, False))
     assert [thread for thread in threading.enumerate() if thread.name == "transfer"] == []
